@@ -1,0 +1,1 @@
+//! The only types that the ticket service and the CRM bridge share.

@@ -1,0 +1,1 @@
+//! The operator web interface, built and embedded.

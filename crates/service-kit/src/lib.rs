@@ -1,0 +1,1 @@
+//! Plumbing of both services without business: configuration, problems, tokens, time, ids, secrets.

@@ -1,0 +1,1 @@
+//! The helpdesk: tickets, messages, operators; knows nothing of the CRM.

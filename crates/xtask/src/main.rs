@@ -1,0 +1,3 @@
+//! The developer commands: demo, test, codegen, bench.
+
+fn main() {}
