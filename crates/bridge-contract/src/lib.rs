@@ -1,1 +1,58 @@
-//! The only types that the ticket service and the CRM bridge share.
+//! The narrow window: the only types that the ticket service and the CRM bridge share.
+//!
+//! Every type is closed. There is no map, no JSON value, no number with a fraction and no free-form member in which a
+//! CRM value could ride along; unknown members are refused on both ends; every text has a length. A value that does not
+//! fit can't be built, so it can't cross.
+
+pub mod card;
+pub mod grant;
+pub mod question;
+pub mod text;
+
+pub use card::{
+    AsOf, CardField, CustomerCard, DateText, FIELDS_MAX, FieldKey, FieldValue, Label, Line, MASK_CHARS_MAX,
+    Mask, PolicyHash, PolicyStamp, RevealedField, VALUE_CHARS_MAX,
+};
+pub use grant::{Grant, Purpose, ViewerRole};
+pub use question::{
+    CANDIDATES_MAX, CardQuestion, ResolveAnswer, ResolveOutcome, ResolveQuestion, RevealQuestion,
+};
+pub use text::{CustomerRef, LookupEmail, LookupPhone, OperatorId, TextError};
+
+/// The version of this contract. Both ends refuse another one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Version;
+
+impl Version {
+    /// The number on the wire.
+    pub const NUMBER: u8 = 1;
+}
+
+impl serde::Serialize for Version {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(Self::NUMBER)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Version {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match u8::deserialize(deserializer)? {
+            Self::NUMBER => Ok(Self),
+            _ => Err(serde::de::Error::custom("this end speaks version 1 of the contract only")),
+        }
+    }
+}
+
+impl utoipa::PartialSchema for Version {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        use utoipa::openapi::schema::{ObjectBuilder, Type};
+        ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .enum_values(Some([Self::NUMBER]))
+            .description(Some("The version of the contract."))
+            .build()
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for Version {}

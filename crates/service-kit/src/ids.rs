@@ -1,0 +1,96 @@
+//! Ids and random values that are passed down, so that tests can draw the same ones every time.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use crate::time::Clock;
+
+/// Makes ids and random values. Clones share one generator.
+#[derive(Clone)]
+pub struct Ids {
+    clock: Clock,
+    generator: Arc<Mutex<StdRng>>,
+}
+
+impl std::fmt::Debug for Ids {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ids")
+    }
+}
+
+impl Ids {
+    /// Ids from a generator that the operating system has seeded; fit for secrets.
+    pub fn random(clock: Clock) -> Self {
+        Self::from_generator(clock, rand::make_rng())
+    }
+
+    /// The same ids for the same seed, for tests and generated data. Not for secrets.
+    pub fn seeded(clock: Clock, seed: u64) -> Self {
+        Self::from_generator(clock, StdRng::seed_from_u64(seed))
+    }
+
+    fn from_generator(clock: Clock, generator: StdRng) -> Self {
+        Self { clock, generator: Arc::new(Mutex::new(generator)) }
+    }
+
+    /// A new id such as `msg_0193…`: the prefix and a UUID version 7 (RFC 9562) without hyphens, so ids sort by time.
+    pub fn new_id(&self, prefix: &str) -> String {
+        let mut random = [0u8; 10];
+        self.fill(&mut random);
+        let ms = u64::try_from(self.clock.now().ms()).unwrap_or(0);
+        let uuid = uuid::Builder::from_unix_timestamp_millis(ms, &random).into_uuid();
+        format!("{prefix}_{}", uuid.simple())
+    }
+
+    /// A random text of `bytes` bytes of entropy in the URL-safe base64 alphabet.
+    pub fn token(&self, bytes: usize) -> String {
+        let mut random = vec![0u8; bytes];
+        self.fill(&mut random);
+        URL_SAFE_NO_PAD.encode(random)
+    }
+
+    /// Fills the buffer with random bytes.
+    pub fn fill(&self, buffer: &mut [u8]) {
+        self.generator.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(buffer);
+    }
+
+    /// A random number from 0 up to, not including, `end`; 0 if `end` is 0.
+    pub fn below(&self, end: u64) -> u64 {
+        let mut bytes = [0u8; 8];
+        self.fill(&mut bytes);
+        u64::from_le_bytes(bytes).checked_rem(end).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn later_ids_sort_after_earlier_ones() {
+        let clock = Clock::manual(Timestamp::from_ms(1_795_252_320_000));
+        let ids = Ids::seeded(clock.clone(), 7);
+        let first = ids.new_id("msg");
+        clock.advance_ms(1);
+        assert!(first < ids.new_id("msg"));
+        assert_eq!(first.len(), "msg_".len() + 32);
+    }
+
+    #[test]
+    fn the_same_seed_draws_the_same_tokens() {
+        let clock = Clock::manual(Timestamp::from_ms(0));
+        assert_eq!(Ids::seeded(clock.clone(), 1).token(16), Ids::seeded(clock.clone(), 1).token(16));
+        assert_ne!(Ids::seeded(clock.clone(), 1).token(16), Ids::seeded(clock, 2).token(16));
+    }
+
+    #[test]
+    fn unseeded_tokens_differ() {
+        let clock = Clock::system();
+        assert_ne!(Ids::random(clock.clone()).token(16), Ids::random(clock).token(16));
+    }
+}
