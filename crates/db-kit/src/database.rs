@@ -230,7 +230,7 @@ fn back_up(config: &DatabaseConfig, path: &Path) -> Result<(), DbError> {
     let failed =
         |error: std::io::Error| DbError::Unavailable(format!("backup to {}: {error}", path.display()));
     let text = path.to_str().ok_or(DbError::Unsupported("a backup path that is not UTF-8"))?;
-    let mut link = Link::open(config, Purpose::Reading)?;
+    let mut link = Link::open(config, Purpose::Writing)?;
     diesel::sql_query("VACUUM INTO ?").bind::<Text, _>(text).execute(&mut link.conn)?;
     std::fs::File::open(path).and_then(|file| file.sync_all()).map_err(failed)
 }

@@ -153,6 +153,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 macro_rules! both_databases {
     ($( $(#[$meta:meta])* async fn $name:ident($($arg:ident)+ : $type:ty) $body:block )+) => {$(
         $(#[$meta])*
+        #[cfg(test)]
         mod $name {
             #[allow(unused_imports, clippy::allow_attributes, reason = "some tests need nothing from outside")]
             use super::*;

@@ -1,0 +1,4 @@
+CREATE TABLE jobs (
+    id TEXT NOT NULL PRIMARY KEY,
+    worker TEXT
+);
