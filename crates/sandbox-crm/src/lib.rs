@@ -1,1 +1,115 @@
 //! A small CRM with contacts, deals and invoices, for trying out and for tests; never deployed.
+//!
+//! It is honest about what real CRMs do: asked without `fields`, a contact comes with the company, its bank
+//! account, deals, invoices and notes. And it can be told to misbehave; see [`behaviour::Fault`].
+
+mod api;
+pub mod behaviour;
+pub mod calls;
+mod debug;
+mod faults;
+mod generate;
+pub mod markers;
+pub mod model;
+mod store;
+mod ui;
+pub mod wire;
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use actix_web::dev::Server;
+use actix_web::http::header;
+use actix_web::web::Data;
+use actix_web::{App as WebApp, HttpRequest, HttpServer};
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use behaviour::{Behaviour, Conduct};
+use calls::Calls;
+pub use generate::{Recipe, generate};
+pub use store::Store;
+
+const WORKERS: usize = 2;
+const SHUTDOWN_S: u64 = 2;
+
+/// How to run.
+pub struct Settings {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The API key.
+    pub secret: String,
+    /// The data file; without one, nothing outlives the process.
+    pub data: Option<PathBuf>,
+    /// What to generate if there is no data yet.
+    pub recipe: Recipe,
+    /// How to behave at the start.
+    pub behaviour: Behaviour,
+    /// Tells the time.
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+/// What every handler can reach.
+pub(crate) struct App {
+    pub(crate) store: Store,
+    pub(crate) conduct: Conduct,
+    pub(crate) calls: Calls,
+    secret: String,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+impl App {
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// `Err` carries the body of the refusal.
+    pub(crate) fn authorise(&self, request: &HttpRequest) -> Result<(), Value> {
+        let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        match given.and_then(|value| value.strip_prefix("Bearer ")) {
+            Some(key) if key == self.secret => Ok(()),
+            _ => Err(json!({"error": "the Authorization header must carry the API key: Bearer KEY"})),
+        }
+    }
+}
+
+/// A CRM that listens; `server` is a future that runs it.
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Everything it keeps secret, if it was made with markers.
+    pub markers: markers::MarkerList,
+    /// Runs until it is stopped by a signal or through its handle.
+    pub server: Server,
+}
+
+/// Opens the data and the port.
+pub fn start(settings: Settings) -> Result<Running> {
+    let store = Store::open(settings.data, settings.recipe)?;
+    let markers = store.read(markers::collect);
+    let app = Data::new(App {
+        store,
+        conduct: Conduct::new(settings.behaviour),
+        calls: Calls::default(),
+        secret: settings.secret,
+        clock: settings.clock,
+    });
+    let listener = TcpListener::bind(settings.listen)
+        .with_context(|| format!("can't listen on {}: is something else there?", settings.listen))?;
+    let address = listener.local_addr()?;
+    let server = HttpServer::new(move || {
+        WebApp::new()
+            .app_data(app.clone())
+            .configure(api::routes)
+            .configure(debug::routes)
+            .configure(ui::routes)
+    })
+    .on_connect(faults::remember_socket)
+    .workers(WORKERS)
+    .shutdown_timeout(SHUTDOWN_S)
+    .listen(listener)?
+    .run();
+    Ok(Running { address, markers, server })
+}

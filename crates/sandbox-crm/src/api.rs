@@ -1,0 +1,324 @@
+//! The JSON API under `/api/v1`.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::web::{self, Data, Json, Path, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::calls::Call;
+use crate::model::{Company, Contact, Records};
+use crate::{App, faults, wire};
+
+const LIMIT_DEFAULT: usize = 50;
+const LIMIT_MAX: usize = 200;
+
+pub(crate) fn routes(config: &mut web::ServiceConfig) {
+    let contact = web::resource("/contacts/{id}")
+        .route(web::get().to(get_contact))
+        .route(web::patch().to(change_contact))
+        .route(web::delete().to(erase_contact));
+    config.service(
+        web::scope("/api/v1")
+            .route("/contacts", web::get().to(list_contacts))
+            .service(contact)
+            .route("/companies", web::get().to(list_companies))
+            .route("/companies/{id}", web::get().to(get_company))
+            .route("/deals", web::get().to(list_deals))
+            .route("/invoices", web::get().to(list_invoices))
+            .route("/notes", web::get().to(list_notes))
+            .default_service(web::to(no_such_path)),
+    );
+}
+
+/// Why a call is not answered as asked.
+struct Refusal(StatusCode, String);
+
+impl Refusal {
+    fn bad(sentence: impl ToString) -> Self {
+        Self(StatusCode::BAD_REQUEST, sentence.to_string())
+    }
+
+    fn missing() -> Self {
+        Self(StatusCode::NOT_FOUND, "there is no such record".to_owned())
+    }
+
+    fn body(&self) -> Value {
+        json!({ "error": self.1 })
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListQuery {
+    email: Option<String>,
+    phone: Option<String>,
+    updated_since: Option<Timestamp>,
+    fields: Option<String>,
+    limit: Option<usize>,
+    cursor: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OneQuery {
+    fields: Option<String>,
+}
+
+/// What may be changed from outside: a person's own data.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ContactChange {
+    full_name: Option<String>,
+    email: Option<String>,
+    phone: Option<String>,
+    mobile: Option<String>,
+    job_title: Option<String>,
+    language: Option<String>,
+    time_zone: Option<String>,
+}
+
+async fn list_contacts(app: Data<App>, request: HttpRequest) -> HttpResponse {
+    answer(&app, &request, |records, ask| {
+        let query: ListQuery = ask.query()?;
+        let email = query.email.as_deref().map(str::to_lowercase);
+        let phone = query.phone.as_deref().map(digits);
+        let found = records.contacts.values().filter(|contact| {
+            email.as_ref().is_none_or(|email| has_email(contact, email))
+                && phone.as_ref().is_none_or(|phone| has_phone(contact, phone))
+        });
+        let rows = found.map(|contact| (contact.updated_at, contact.id.clone(), contact)).collect();
+        page(rows, &query, ask, |contact: &Contact| wire::contact(records, contact))
+    })
+}
+
+async fn get_contact(app: Data<App>, request: HttpRequest, id: Path<String>) -> HttpResponse {
+    answer(&app, &request, |records, ask| {
+        let contact = records.contacts.get(id.as_str()).ok_or_else(Refusal::missing)?;
+        let query: OneQuery = ask.query()?;
+        ask.select(wire::contact(records, contact), query.fields.as_deref())
+    })
+}
+
+async fn list_companies(app: Data<App>, request: HttpRequest) -> HttpResponse {
+    answer(&app, &request, |records, ask| {
+        let query: ListQuery = ask.query()?;
+        let phone = query.phone.as_deref().map(digits);
+        let found = records
+            .companies
+            .values()
+            .filter(|company| phone.as_ref().is_none_or(|phone| digits(&company.phone) == *phone));
+        let rows = found.map(|company| (company.updated_at, company.id.clone(), company)).collect();
+        page(rows, &query, ask, |company: &Company| wire::company(records, company))
+    })
+}
+
+async fn get_company(app: Data<App>, request: HttpRequest, id: Path<String>) -> HttpResponse {
+    answer(&app, &request, |records, ask| {
+        let company = records.companies.get(id.as_str()).ok_or_else(Refusal::missing)?;
+        let query: OneQuery = ask.query()?;
+        ask.select(wire::company(records, company), query.fields.as_deref())
+    })
+}
+
+async fn list_deals(app: Data<App>, request: HttpRequest) -> HttpResponse {
+    answer(&app, &request, |records, ask| {
+        let rows = records.deals.values().map(|deal| (deal.updated_at, deal.id.clone(), deal)).collect();
+        page(rows, &ask.query()?, ask, wire::object)
+    })
+}
+
+async fn list_invoices(app: Data<App>, request: HttpRequest) -> HttpResponse {
+    answer(&app, &request, |records, ask| {
+        let all = records.invoices.values();
+        let rows = all.map(|invoice| (invoice.updated_at, invoice.id.clone(), invoice)).collect();
+        page(rows, &ask.query()?, ask, wire::object)
+    })
+}
+
+async fn list_notes(app: Data<App>, request: HttpRequest) -> HttpResponse {
+    answer(&app, &request, |records, ask| {
+        let rows = records.notes.values().map(|note| (note.written_at, note.id.clone(), note)).collect();
+        page(rows, &ask.query()?, ask, wire::object)
+    })
+}
+
+async fn change_contact(
+    app: Data<App>,
+    request: HttpRequest,
+    id: Path<String>,
+    body: Result<Json<ContactChange>, actix_web::Error>,
+) -> HttpResponse {
+    let change = match body {
+        Ok(Json(change)) => change,
+        Err(error) => {
+            return finish(&app, &request, StatusCode::BAD_REQUEST, json!({"error": error.to_string()}));
+        }
+    };
+    if let Err(refusal) = app.authorise(&request) {
+        return finish(&app, &request, StatusCode::UNAUTHORIZED, refusal);
+    }
+    let now = app.now();
+    let written = app.store.write(|records| {
+        let contact = records.contacts.get_mut(id.as_str())?;
+        apply(contact, change, now);
+        Some(wire::object(contact))
+    });
+    match written {
+        Ok(Some(contact)) => finish(&app, &request, StatusCode::OK, contact),
+        Ok(None) => finish(&app, &request, StatusCode::NOT_FOUND, Refusal::missing().body()),
+        Err(error) => {
+            let sentence = format!("the change could not be kept: {error:#}");
+            finish(&app, &request, StatusCode::INTERNAL_SERVER_ERROR, json!({ "error": sentence }))
+        }
+    }
+}
+
+fn apply(contact: &mut Contact, change: ContactChange, now: Timestamp) {
+    let pairs = [
+        (&mut contact.full_name, change.full_name),
+        (&mut contact.email, change.email),
+        (&mut contact.phone, change.phone),
+        (&mut contact.job_title, change.job_title),
+        (&mut contact.language, change.language),
+        (&mut contact.time_zone, change.time_zone),
+    ];
+    for (member, value) in pairs {
+        if let Some(value) = value {
+            *member = value;
+        }
+    }
+    if change.mobile.is_some() {
+        contact.mobile = change.mobile;
+    }
+    contact.updated_at = now;
+}
+
+async fn erase_contact(app: Data<App>, request: HttpRequest, id: Path<String>) -> HttpResponse {
+    if let Err(refusal) = app.authorise(&request) {
+        return finish(&app, &request, StatusCode::UNAUTHORIZED, refusal);
+    }
+    match app.store.write(|records| records.erase(&id)) {
+        Ok(true) => finish(&app, &request, StatusCode::NO_CONTENT, Value::Null),
+        Ok(false) => finish(&app, &request, StatusCode::NOT_FOUND, Refusal::missing().body()),
+        Err(error) => {
+            let sentence = format!("the erasure could not be kept: {error:#}");
+            finish(&app, &request, StatusCode::INTERNAL_SERVER_ERROR, json!({ "error": sentence }))
+        }
+    }
+}
+
+async fn no_such_path(app: Data<App>, request: HttpRequest) -> HttpResponse {
+    finish(&app, &request, StatusCode::NOT_FOUND, json!({"error": "there is no such path"}))
+}
+
+/// One reading call: its query, and whether this CRM cares about `fields` today.
+struct Ask<'a> {
+    request: &'a HttpRequest,
+    ignore_fields: bool,
+}
+
+impl Ask<'_> {
+    fn query<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
+        Query::from_query(self.request.query_string()).map(Query::into_inner).map_err(Refusal::bad)
+    }
+
+    fn select(&self, record: Value, fields: Option<&str>) -> Result<Value, Refusal> {
+        let Some(fields) = fields.filter(|_| !self.ignore_fields) else { return Ok(record) };
+        let fields: Vec<String> =
+            fields.split(',').map(str::trim).filter(|field| !field.is_empty()).map(str::to_owned).collect();
+        wire::select(&record, &fields).map_err(|name| Refusal::bad(format!("there is no field {name}")))
+    }
+}
+
+/// Answers a reading call, or misbehaves as told.
+fn answer(
+    app: &App,
+    request: &HttpRequest,
+    look: impl FnOnce(&Records, &Ask<'_>) -> Result<Value, Refusal>,
+) -> HttpResponse {
+    if let Err(refusal) = app.authorise(request) {
+        return finish(app, request, StatusCode::UNAUTHORIZED, refusal);
+    }
+    let (ignore_fields, fault) = app.conduct.next_call();
+    let ask = Ask { request, ignore_fields };
+    let (status, body) = match app.store.read(|records| look(records, &ask)) {
+        Ok(body) => (StatusCode::OK, body),
+        Err(refusal) => (refusal.0, refusal.body()),
+    };
+    match fault {
+        None => finish(app, request, status, body),
+        Some(fault) => {
+            let response = faults::answer(request, &fault, body);
+            note(app, request, response.status());
+            response
+        }
+    }
+}
+
+fn finish(app: &App, request: &HttpRequest, status: StatusCode, body: Value) -> HttpResponse {
+    note(app, request, status);
+    let mut response = HttpResponse::build(status);
+    if status == StatusCode::UNAUTHORIZED {
+        response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+    }
+    if body.is_null() { response.finish() } else { response.json(body) }
+}
+
+fn note(app: &App, request: &HttpRequest, status: StatusCode) {
+    let route = request.match_pattern().unwrap_or_else(|| "unknown".to_owned());
+    let call = Call {
+        method: request.method().to_string(),
+        path: request.path().to_owned(),
+        query: request.query_string().to_owned(),
+        status: status.as_u16(),
+    };
+    app.calls.note(&route, call);
+}
+
+/// Sorts by time of change and id, goes on after the cursor, and cuts.
+fn page<T: Serialize>(
+    mut rows: Vec<(Timestamp, String, &T)>,
+    query: &ListQuery,
+    ask: &Ask<'_>,
+    show: impl Fn(&T) -> Value,
+) -> Result<Value, Refusal> {
+    let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
+    if !(1..=LIMIT_MAX).contains(&limit) {
+        return Err(Refusal::bad(format!("limit must be between 1 and {LIMIT_MAX}")));
+    }
+    let after = query.cursor.as_deref().map(parse_cursor).transpose()?;
+    rows.retain(|(at, id, _)| {
+        query.updated_since.is_none_or(|since| *at >= since)
+            && after.as_ref().is_none_or(|(last, last_id)| (at, id) > (last, last_id))
+    });
+    rows.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows.last().filter(|_| more).map(|(at, id, _)| format!("{at}~{id}"));
+    let items: Result<Vec<Value>, Refusal> =
+        rows.iter().map(|(_, _, record)| ask.select(show(record), query.fields.as_deref())).collect();
+    Ok(json!({ "items": items?, "next_cursor": next }))
+}
+
+fn parse_cursor(cursor: &str) -> Result<(Timestamp, String), Refusal> {
+    let bad = || Refusal::bad("cursor is not one that was given out");
+    let (at, id) = cursor.split_once('~').ok_or_else(bad)?;
+    Ok((at.parse().map_err(|_| bad())?, id.to_owned()))
+}
+
+fn has_email(contact: &Contact, lower_case: &str) -> bool {
+    contact.email.to_lowercase() == lower_case
+        || contact.other_emails.iter().any(|other| other.to_lowercase() == lower_case)
+}
+
+fn has_phone(contact: &Contact, wanted: &str) -> bool {
+    digits(&contact.phone) == wanted
+        || contact.mobile.as_deref().is_some_and(|mobile| digits(mobile) == wanted)
+}
+
+fn digits(phone: &str) -> String {
+    phone.chars().filter(char::is_ascii_digit).collect()
+}

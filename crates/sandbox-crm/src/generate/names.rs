@@ -1,0 +1,338 @@
+//! Names, places and firms of six languages, each with the Latin spelling used in mail addresses.
+
+/// A country's people and places.
+pub(super) struct Land {
+    pub(super) language: &'static str,
+    pub(super) country: &'static str,
+    pub(super) currency: &'static str,
+    /// City, IANA time zone, postal code.
+    pub(super) cities: &'static [(&'static str, &'static str, &'static str)],
+    pub(super) streets: &'static [&'static str],
+    /// E.164 beginnings and how many digits follow.
+    pub(super) mobile: (&'static str, usize),
+    pub(super) landline: (&'static str, usize),
+    /// Given name, its Latin spelling.
+    pub(super) women: &'static [(&'static str, &'static str)],
+    pub(super) men: &'static [(&'static str, &'static str)],
+    /// Family name of a woman, of a man, Latin spelling of each.
+    pub(super) families: &'static [(&'static str, &'static str, &'static str, &'static str)],
+    pub(super) salutations: (&'static str, &'static str),
+    pub(super) titles: &'static [&'static str],
+    /// Firm, Latin spelling.
+    pub(super) firms: &'static [(&'static str, &'static str)],
+}
+
+const fn same(
+    name: &'static str,
+    latin: &'static str,
+) -> (&'static str, &'static str, &'static str, &'static str) {
+    (name, name, latin, latin)
+}
+
+pub(super) const LANDS: &[Land] = &[RUSSIAN, ENGLISH, GERMAN, FINNISH, HEBREW, INDONESIAN];
+
+const RUSSIAN: Land = Land {
+    language: "ru",
+    country: "RU",
+    currency: "RUB",
+    cities: &[
+        ("Москва", "Europe/Moscow", "101000"),
+        ("Калининград", "Europe/Kaliningrad", "236000"),
+        ("Екатеринбург", "Asia/Yekaterinburg", "620014"),
+        ("Владивосток", "Asia/Vladivostok", "690001"),
+        ("Новосибирск", "Asia/Novosibirsk", "630007"),
+    ],
+    streets: &["ул. Ленина", "Садовая ул.", "Набережная ул.", "пр. Мира", "ул. Чехова"],
+    mobile: ("+79", 9),
+    landline: ("+7495", 7),
+    women: &[
+        ("Анна", "anna"),
+        ("Мария", "maria"),
+        ("Елена", "elena"),
+        ("Ольга", "olga"),
+        ("Ксения", "ksenia"),
+        ("Наталья", "natalia"),
+        ("Юлия", "yulia"),
+        ("Дарья", "daria"),
+    ],
+    men: &[
+        ("Иван", "ivan"),
+        ("Алексей", "alexey"),
+        ("Дмитрий", "dmitry"),
+        ("Сергей", "sergey"),
+        ("Павел", "pavel"),
+        ("Фёдор", "fedor"),
+        ("Михаил", "mikhail"),
+        ("Артём", "artem"),
+    ],
+    families: &[
+        ("Соколова", "Соколов", "sokolova", "sokolov"),
+        ("Кузнецова", "Кузнецов", "kuznetsova", "kuznetsov"),
+        ("Лебедева", "Лебедев", "lebedeva", "lebedev"),
+        ("Новикова", "Новиков", "novikova", "novikov"),
+        ("Морозова", "Морозов", "morozova", "morozov"),
+        ("Волкова", "Волков", "volkova", "volkov"),
+        ("Зайцева", "Зайцев", "zaytseva", "zaytsev"),
+        ("Щербакова", "Щербаков", "shcherbakova", "shcherbakov"),
+        ("Ёлкина", "Ёлкин", "yolkina", "yolkin"),
+        ("Чайковская", "Чайковский", "chaykovskaya", "chaykovsky"),
+    ],
+    salutations: ("г-жа", "г-н"),
+    titles: &[
+        "Бухгалтер",
+        "Инженер",
+        "Руководитель отдела",
+        "Системный администратор",
+        "Менеджер по закупкам",
+    ],
+    firms: &[
+        ("ООО «Северный ветер»", "severny-veter"),
+        ("АО «Уралмаш-Сервис»", "uralmash-service"),
+        ("ООО «Пекарня на Садовой»", "pekarnya-sadovaya"),
+        ("ООО «Балтийские линии»", "baltlines"),
+        ("ИП Щукин", "shchukin"),
+        ("ООО «Тихий океан»", "tikhy-okean"),
+    ],
+};
+
+const ENGLISH: Land = Land {
+    language: "en",
+    country: "GB",
+    currency: "GBP",
+    cities: &[
+        ("London", "Europe/London", "EC1A 1BB"),
+        ("Leeds", "Europe/London", "LS1 4AP"),
+        ("Bristol", "Europe/London", "BS1 5TR"),
+        ("Edinburgh", "Europe/London", "EH1 1YZ"),
+    ],
+    streets: &["High Street", "Station Road", "Mill Lane", "Queen's Walk", "Harbour Way"],
+    mobile: ("+447700", 6),
+    landline: ("+442079", 6),
+    women: &[
+        ("Emma", "emma"),
+        ("Olivia", "olivia"),
+        ("Sophie", "sophie"),
+        ("Grace", "grace"),
+        ("Niamh", "niamh"),
+        ("Charlotte", "charlotte"),
+        ("Zoë", "zoe"),
+    ],
+    men: &[
+        ("James", "james"),
+        ("Oliver", "oliver"),
+        ("Thomas", "thomas"),
+        ("Harry", "harry"),
+        ("George", "george"),
+        ("Callum", "callum"),
+        ("Rhys", "rhys"),
+    ],
+    families: &[
+        same("Taylor", "taylor"),
+        same("O'Brien", "obrien"),
+        same("Patel", "patel"),
+        same("Walker", "walker"),
+        same("Hughes", "hughes"),
+        same("Brontë", "bronte"),
+        same("Smith-Jones", "smith-jones"),
+        same("MacLeod", "macleod"),
+    ],
+    salutations: ("Ms", "Mr"),
+    titles: &["Office manager", "IT lead", "Head of operations", "Buyer", "Accountant"],
+    firms: &[
+        ("Northwind Traders Ltd", "northwind-traders"),
+        ("Fairbridge & Sons", "fairbridge"),
+        ("Harbour Analytics plc", "harbour-analytics"),
+        ("Copperfield Books", "copperfield-books"),
+        ("Greenacre Farms Ltd", "greenacre"),
+    ],
+};
+
+const GERMAN: Land = Land {
+    language: "de",
+    country: "DE",
+    currency: "EUR",
+    cities: &[
+        ("München", "Europe/Berlin", "80331"),
+        ("Köln", "Europe/Berlin", "50667"),
+        ("Berlin", "Europe/Berlin", "10115"),
+        ("Görlitz", "Europe/Berlin", "02826"),
+    ],
+    streets: &["Hauptstraße", "Bahnhofstraße", "Am Weiher", "Lindenallee", "Schloßplatz"],
+    mobile: ("+4915", 9),
+    landline: ("+493023", 6),
+    women: &[
+        ("Anke", "anke"),
+        ("Jürgine", "juergine"),
+        ("Katrin", "katrin"),
+        ("Heike", "heike"),
+        ("Sabine", "sabine"),
+        ("Lena", "lena"),
+        ("Frauke", "frauke"),
+    ],
+    men: &[
+        ("Jörg", "joerg"),
+        ("Stefan", "stefan"),
+        ("Björn", "bjoern"),
+        ("Uwe", "uwe"),
+        ("Matthias", "matthias"),
+        ("Karl-Heinz", "karl-heinz"),
+        ("Günther", "guenther"),
+    ],
+    families: &[
+        same("Müller", "mueller"),
+        same("Schröder", "schroeder"),
+        same("von der Heide", "vonderheide"),
+        same("Weiß", "weiss"),
+        same("Krüger", "krueger"),
+        same("Becker", "becker"),
+        same("Groß", "gross"),
+        same("Yılmaz", "yilmaz"),
+    ],
+    salutations: ("Frau", "Herr"),
+    titles: &["Buchhalterin", "IT-Leiter", "Einkauf", "Geschäftsführung", "Sachbearbeitung"],
+    firms: &[
+        ("Bäckerei Sonnenschein GmbH", "baeckerei-sonnenschein"),
+        ("Maschinenbau Krüger KG", "mbkrueger"),
+        ("Lindner & Söhne OHG", "lindner-soehne"),
+        ("Alpenblick Touristik AG", "alpenblick"),
+        ("Optik Weiß e. K.", "optik-weiss"),
+    ],
+};
+
+const FINNISH: Land = Land {
+    language: "fi",
+    country: "FI",
+    currency: "EUR",
+    cities: &[
+        ("Helsinki", "Europe/Helsinki", "00100"),
+        ("Jyväskylä", "Europe/Helsinki", "40100"),
+        ("Oulu", "Europe/Helsinki", "90100"),
+    ],
+    streets: &["Mannerheimintie", "Kauppakatu", "Rantatie", "Hämeentie"],
+    mobile: ("+35840", 7),
+    landline: ("+3589", 7),
+    women: &[
+        ("Aino", "aino"),
+        ("Päivi", "paivi"),
+        ("Hanna-Kaisa", "hanna-kaisa"),
+        ("Sirkka", "sirkka"),
+        ("Tuuli", "tuuli"),
+        ("Eeva", "eeva"),
+    ],
+    men: &[
+        ("Väinö", "vaino"),
+        ("Pekka", "pekka"),
+        ("Jukka", "jukka"),
+        ("Mika", "mika"),
+        ("Antti", "antti"),
+        ("Yrjö", "yrjo"),
+    ],
+    families: &[
+        same("Virtanen", "virtanen"),
+        same("Hämäläinen", "hamalainen"),
+        same("Mäkelä", "makela"),
+        same("Lehtonen", "lehtonen"),
+        same("Åkerblom", "akerblom"),
+        same("Nyyssönen", "nyyssonen"),
+    ],
+    salutations: ("rouva", "herra"),
+    titles: &["Toimitusjohtaja", "Kirjanpitäjä", "Ostaja", "Järjestelmäasiantuntija"],
+    firms: &[
+        ("Pohjantähti Oy", "pohjantahti"),
+        ("Järvimaan Saha Oy", "jarvimaansaha"),
+        ("Kahvila Kaisla Ky", "kaisla"),
+        ("Revontuli Software Oyj", "revontuli"),
+    ],
+};
+
+const HEBREW: Land = Land {
+    language: "he",
+    country: "IL",
+    currency: "ILS",
+    cities: &[
+        ("תל אביב", "Asia/Jerusalem", "6100000"),
+        ("חיפה", "Asia/Jerusalem", "3100000"),
+        ("באר שבע", "Asia/Jerusalem", "8400000"),
+    ],
+    streets: &["רחוב הרצל", "שדרות רוטשילד", "רחוב הגפן", "דרך הים"],
+    mobile: ("+9725", 8),
+    landline: ("+9723", 7),
+    women: &[
+        ("נועה", "noa"),
+        ("תמר", "tamar"),
+        ("יעל", "yael"),
+        ("מיכל", "michal"),
+        ("שירה", "shira"),
+        ("רחל", "rachel"),
+    ],
+    men: &[
+        ("דוד", "david"),
+        ("יוסף", "yosef"),
+        ("איתי", "itai"),
+        ("עומר", "omer"),
+        ("אריאל", "ariel"),
+        ("משה", "moshe"),
+    ],
+    families: &[
+        same("כהן", "cohen"),
+        same("לוי", "levi"),
+        same("מזרחי", "mizrahi"),
+        same("פרץ", "peretz"),
+        same("ביטון", "biton"),
+        same("בן-דוד", "ben-david"),
+    ],
+    salutations: ("גב׳", "מר"),
+    titles: &["מנהלת משרד", "מהנדס תוכנה", "רואת חשבון", "מנהל רכש"],
+    firms: &[
+        ("אורנים מערכות בע״מ", "oranim-systems"),
+        ("מאפיית השחר", "hashachar"),
+        ("ים תיכון יבוא בע״מ", "yam-tichon"),
+    ],
+};
+
+const INDONESIAN: Land = Land {
+    language: "id",
+    country: "ID",
+    currency: "IDR",
+    cities: &[
+        ("Jakarta", "Asia/Jakarta", "10110"),
+        ("Surabaya", "Asia/Jakarta", "60111"),
+        ("Makassar", "Asia/Makassar", "90111"),
+        ("Jayapura", "Asia/Jayapura", "99111"),
+    ],
+    streets: &["Jalan Sudirman", "Jalan Merdeka", "Jalan Diponegoro", "Jalan Pahlawan"],
+    mobile: ("+628", 9),
+    landline: ("+6221", 8),
+    women: &[
+        ("Dewi", "dewi"),
+        ("Sri", "sri"),
+        ("Putri", "putri"),
+        ("Siti", "siti"),
+        ("Ayu", "ayu"),
+        ("Wulan", "wulan"),
+    ],
+    men: &[
+        ("Budi", "budi"),
+        ("Agus", "agus"),
+        ("Eko", "eko"),
+        ("Rizky", "rizky"),
+        ("Joko", "joko"),
+        ("Wayan", "wayan"),
+    ],
+    families: &[
+        same("Santoso", "santoso"),
+        same("Wijaya", "wijaya"),
+        same("Siregar", "siregar"),
+        same("Hidayat", "hidayat"),
+        same("Nasution", "nasution"),
+        same("Pratama", "pratama"),
+    ],
+    salutations: ("Ibu", "Bapak"),
+    titles: &["Manajer Keuangan", "Staf TI", "Kepala Gudang", "Direktur"],
+    firms: &[
+        ("PT Angin Timur", "angintimur"),
+        ("CV Kopi Nusantara", "kopinusantara"),
+        ("PT Laut Biru Logistik", "lautbiru"),
+        ("Toko Batik Melati", "batikmelati"),
+    ],
+};
