@@ -1,6 +1,7 @@
 //! The door itself.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -28,6 +29,7 @@ struct Inner {
     tasks: Arc<Queue<Task>>,
     writes: Option<Arc<Queue<Box<dyn Job>>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    stopping: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for Database {
@@ -149,6 +151,19 @@ impl Database {
     pub(crate) fn config(&self) -> Arc<DatabaseConfig> {
         Arc::clone(&self.inner.config)
     }
+
+    /// Becomes true when the database is closed.
+    pub(crate) fn stopping(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.inner.stopping)
+    }
+
+    pub(crate) fn start_thread(
+        &self,
+        name: String,
+        run: impl FnOnce() + Send + 'static,
+    ) -> Result<(), DbError> {
+        self.inner.start(name, run)
+    }
 }
 
 impl Inner {
@@ -158,7 +173,15 @@ impl Inner {
         let tasks = Arc::new(Queue::new(config.read_queue_max));
         // The first connection is opened here, so that a wrong configuration stops the service at once.
         let first = Link::open(&config, Purpose::Writing)?;
-        let mut inner = Self { backend, config, counters, tasks, writes: None, threads: Mutex::default() };
+        let mut inner = Self {
+            backend,
+            config,
+            counters,
+            tasks,
+            writes: None,
+            threads: Mutex::default(),
+            stopping: Arc::default(),
+        };
         match backend {
             Backend::Sqlite => {
                 inner.start_writer(first)?;
@@ -186,22 +209,23 @@ impl Inner {
         self.start("db-writer".into(), move || writer.run())
     }
 
-    fn start_worker(&mut self, number: usize, link: Option<Link>) -> Result<(), DbError> {
+    fn start_worker(&self, number: usize, link: Option<Link>) -> Result<(), DbError> {
         let (config, counters) = (Arc::clone(&self.config), Arc::clone(&self.counters));
         let worker = Worker { link, backend: self.backend, queue: Arc::clone(&self.tasks), config, counters };
         self.start(format!("db-{number}"), move || worker.run())
     }
 
-    fn start(&mut self, name: String, run: impl FnOnce() + Send + 'static) -> Result<(), DbError> {
+    fn start(&self, name: String, run: impl FnOnce() + Send + 'static) -> Result<(), DbError> {
         let thread = std::thread::Builder::new()
             .name(name)
             .spawn(run)
             .map_err(|error| DbError::Unavailable(format!("no thread for the database: {error}")))?;
-        self.threads.get_mut().unwrap_or_else(PoisonError::into_inner).push(thread);
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
         Ok(())
     }
 
     fn stop(&self) {
+        self.stopping.store(true, Relaxed);
         self.tasks.close();
         if let Some(writes) = &self.writes {
             writes.close();

@@ -44,6 +44,7 @@ pub use database::Database;
 pub use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 pub use error::DbError;
 pub use migrations::Migrations;
+pub use notify::{Heard, notify};
 pub use schema::{Column, SchemaReport, TypeClass, schema_report};
 pub use stats::Stats;
 
@@ -54,6 +55,7 @@ mod database;
 mod error;
 mod job;
 mod migrations;
+mod notify;
 mod queue;
 mod schema;
 mod stats;

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
+mod postgres;
+#[cfg(test)]
 mod sqlite;
 #[cfg(test)]
 mod support;
