@@ -238,13 +238,13 @@ pub fn savepoint<T, E: From<DbError>>(
 #[macro_export]
 macro_rules! on_both {
     ($conn:expr, sqlite |$sqlite:ident| $on_sqlite:expr, postgres |$postgres:ident| $on_postgres:expr $(,)?) => {
-        match $conn {
+        match &mut *$conn {
             $crate::AnyConnection::Sqlite($sqlite) => $on_sqlite,
             $crate::AnyConnection::Postgres($postgres) => $on_postgres,
         }
     };
     ($conn:expr, |$each:ident| $body:expr $(,)?) => {
-        match $conn {
+        match &mut *$conn {
             $crate::AnyConnection::Sqlite($each) => $body,
             $crate::AnyConnection::Postgres($each) => $body,
         }

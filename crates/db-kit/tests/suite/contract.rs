@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::support::{MIGRATIONS, Things, insert, jobs, names, parts, things};
 use db_kit::{
-    Database, DatabaseConfig, DbError, TypeClass, both_databases, on_both, savepoint, schema_report,
+    Database, DatabaseConfig, DbError, Migrations, TypeClass, both_databases, embed_migrations, on_both,
+    savepoint, schema_report,
 };
 use diesel::prelude::*;
 
@@ -21,6 +22,16 @@ struct Thing {
 fn thing(id: &str, name: &str) -> Thing {
     Thing { id: id.into(), name: name.into(), amount: 7, flag: false, note: None }
 }
+
+static BROKEN: Migrations = Migrations {
+    sqlite: embed_migrations!("tests/migrations/broken"),
+    postgres: embed_migrations!("tests/migrations/broken"),
+};
+
+static LATER: Migrations = Migrations {
+    sqlite: embed_migrations!("tests/migrations/later"),
+    postgres: embed_migrations!("tests/migrations/later"),
+};
 
 both_databases! {
     async fn what_was_written_is_read(db: Things) {
@@ -226,7 +237,7 @@ both_databases! {
     async fn statements_of_one_database_fit_in_one_body(db: Things) {
         db.write(|conn| {
             let many = vec![thing("a", "one"), thing("b", "two")];
-            let stored: Vec<Thing> = on_both!(&mut *conn, |conn| diesel::insert_into(things::table)
+            let stored: Vec<Thing> = on_both!(conn, |conn| diesel::insert_into(things::table)
                 .values(&many)
                 .returning(Thing::as_returning())
                 .get_results(conn))?;
@@ -249,6 +260,26 @@ both_databases! {
     async fn migrations_are_applied_once(db: Things) {
         assert_eq!(db.pending(&MIGRATIONS).await.unwrap(), Vec::<String>::new());
         assert_eq!(db.migrate(&MIGRATIONS).await.unwrap(), Vec::<String>::new());
+    }
+
+    async fn a_failed_migration_leaves_nothing_behind(db: Things) {
+        let outcome = db.migrate(&BROKEN).await;
+        assert!(matches!(outcome, Err(DbError::Migration(_))), "{outcome:?}");
+        assert_eq!(db.pending(&BROKEN).await.unwrap(), ["0003_broken"]);
+        let report = db.read(schema_report).await.unwrap();
+        assert!(!report.contains_key("halves"), "{report:?}");
+    }
+
+    async fn several_nodes_may_migrate_at_once(db: Things) {
+        let doors: Vec<_> = (0..4).map(|_| db.database().clone()).collect();
+        let running: Vec<_> =
+            doors.into_iter().map(|door| tokio::spawn(async move { door.migrate(&LATER).await })).collect();
+        let mut applied = Vec::new();
+        for one in running {
+            applied.extend(one.await.unwrap().unwrap());
+        }
+        assert_eq!(applied, ["0003_later"]);
+        db.write(|conn| insert(conn, "a", "one")).await.unwrap();
     }
 
     async fn both_migration_sets_lead_to_this_schema(db: Things) {
@@ -308,7 +339,9 @@ both_databases! {
         tokio::task::spawn_blocking(move || has_begun.recv().unwrap()).await.unwrap();
         let door = narrow.clone();
         let waiting = tokio::spawn(async move { door.write(|conn| insert(conn, "a", "one")).await });
-        tokio::task::yield_now().await;
+        while narrow.stats().reads_waiting + narrow.stats().writes_waiting == 0 {
+            tokio::task::yield_now().await;
+        }
         let refused = narrow.write(|conn| insert(conn, "b", "two")).await;
         assert!(matches!(&refused, Err(error @ DbError::Busy(_)) if error.is_transient()), "{refused:?}");
         assert_eq!(narrow.stats().refused, 1);

@@ -1,0 +1,2 @@
+CREATE TABLE halves (id TEXT NOT NULL PRIMARY KEY);
+INSERT INTO nowhere (id) VALUES ('x');
