@@ -1,1 +1,7 @@
 //! The helpdesk: tickets, messages, operators; knows nothing of the CRM.
+
+pub mod domain;
+pub mod error;
+pub mod store;
+
+pub use error::TicketError;

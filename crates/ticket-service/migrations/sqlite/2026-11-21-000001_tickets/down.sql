@@ -1,0 +1,16 @@
+DROP TABLE ticket_search;
+DROP TABLE jobs;
+DROP TABLE idempotency_keys;
+DROP TABLE open_counts;
+DROP TABLE ticket_events;
+DROP TABLE attachments;
+DROP TABLE messages;
+DROP TABLE ticket_reads;
+DROP TABLE customer_candidates;
+DROP TABLE ticket_tags;
+DROP TABLE tickets;
+DROP TABLE requesters;
+DROP TABLE queues;
+DROP TABLE api_keys;
+DROP TABLE sessions;
+DROP TABLE operators;
