@@ -1,0 +1,193 @@
+//! Keeps a CRM that is in trouble from being asked more, and our side from waiting for it: a circuit breaker and a
+//! limit on requests under way.
+
+use std::sync::{Mutex, PoisonError};
+
+use service_kit::{Clock, Timestamp};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::trouble::Trouble;
+
+/// When to stop asking, and how many at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GuardLimits {
+    /// Requests under way at once.
+    pub requests_at_once_max: usize,
+    /// Failures in a row after which the CRM is left alone.
+    pub failures_max: u32,
+    /// For how long it is left alone.
+    pub pause_ms: i64,
+    /// How long a request may wait for its turn.
+    pub turn_timeout_ms: u64,
+}
+
+/// The breaker and the limit.
+#[derive(Debug)]
+pub struct Guard {
+    limits: GuardLimits,
+    clock: Clock,
+    turns: Semaphore,
+    circuit: Mutex<Circuit>,
+}
+
+#[derive(Debug, Default)]
+struct Circuit {
+    failures: u32,
+    /// Until then nobody asks.
+    open_until: Option<Timestamp>,
+    /// After a pause one request goes ahead to try; the others wait for how it ends.
+    trial_under_way: bool,
+}
+
+/// Leave to send one request. How it ended must be told to [`Guard::ended`].
+pub struct Turn<'a> {
+    _permit: SemaphorePermit<'a>,
+    guard: &'a Guard,
+    trial: bool,
+    told: bool,
+}
+
+impl Guard {
+    /// A closed circuit.
+    #[must_use]
+    pub fn new(limits: GuardLimits, clock: Clock) -> Self {
+        Self { limits, clock, turns: Semaphore::new(limits.requests_at_once_max), circuit: Mutex::default() }
+    }
+
+    /// Waits for a turn.
+    ///
+    /// # Errors
+    /// [`Trouble::CircuitOpen`] while the CRM is left alone, [`Trouble::Busy`] if no turn came in time.
+    pub async fn turn(&self) -> Result<Turn<'_>, Trouble> {
+        self.pass()?;
+        let wait = std::time::Duration::from_millis(self.limits.turn_timeout_ms);
+        let permit = tokio::time::timeout(wait, self.turns.acquire())
+            .await
+            .map_err(|_| Trouble::Busy)?
+            .map_err(|_| Trouble::Busy)?;
+        // The CRM may have failed while we waited.
+        let trial = self.begin()?;
+        Ok(Turn { _permit: permit, guard: self, trial, told: false })
+    }
+
+    /// Whether the CRM is being left alone.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.pass().is_err()
+    }
+
+    fn pass(&self) -> Result<(), Trouble> {
+        let circuit = self.circuit.lock().unwrap_or_else(PoisonError::into_inner);
+        match circuit.open_until {
+            Some(until) if self.clock.now() < until || circuit.trial_under_way => Err(Trouble::CircuitOpen),
+            _ => Ok(()),
+        }
+    }
+
+    fn begin(&self) -> Result<bool, Trouble> {
+        self.pass()?;
+        let mut circuit = self.circuit.lock().unwrap_or_else(PoisonError::into_inner);
+        circuit.trial_under_way = circuit.open_until.is_some();
+        Ok(circuit.trial_under_way)
+    }
+
+    fn ended(&self, well: bool, pause_ms: Option<i64>, trial: bool) {
+        let mut circuit = self.circuit.lock().unwrap_or_else(PoisonError::into_inner);
+        if trial {
+            circuit.trial_under_way = false;
+        }
+        if well {
+            *circuit = Circuit::default();
+            return;
+        }
+        circuit.failures = circuit.failures.saturating_add(1);
+        if circuit.failures >= self.limits.failures_max || pause_ms.is_some() || trial {
+            let pause_ms = pause_ms.unwrap_or(self.limits.pause_ms);
+            circuit.open_until = Some(self.clock.now().plus_ms(pause_ms));
+            tracing::warn!(crm.pause_ms = pause_ms, "the CRM is left alone for a while");
+        }
+    }
+}
+
+impl Turn<'_> {
+    /// The CRM answered as it should.
+    pub fn well(mut self) {
+        self.told = true;
+        self.guard.ended(true, None, self.trial);
+    }
+
+    /// The CRM failed; if it said for how long to stay away, that long.
+    pub fn failed(mut self, pause_ms: Option<i64>) {
+        self.told = true;
+        self.guard.ended(false, pause_ms, self.trial);
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        // A caller that gave up says nothing about the CRM, but a trial must not stay "under way" for ever.
+        if !self.told && self.trial {
+            self.guard.ended(false, None, true);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guard(clock: &Clock) -> Guard {
+        let limits =
+            GuardLimits { requests_at_once_max: 2, failures_max: 2, pause_ms: 1_000, turn_timeout_ms: 20 };
+        Guard::new(limits, clock.clone())
+    }
+
+    #[tokio::test]
+    async fn after_failures_in_a_row_the_crm_is_left_alone_and_then_tried_by_one() {
+        let clock = Clock::manual(Timestamp::from_ms(0));
+        let guard = guard(&clock);
+        for _ in 0..2 {
+            guard.turn().await.unwrap().failed(None);
+        }
+        assert_eq!(guard.turn().await.err(), Some(Trouble::CircuitOpen));
+        clock.advance_ms(1_000);
+        let trial = guard.turn().await.unwrap();
+        assert_eq!(guard.turn().await.err(), Some(Trouble::CircuitOpen), "one at a time");
+        trial.failed(None);
+        assert!(guard.is_open());
+        clock.advance_ms(1_000);
+        guard.turn().await.unwrap().well();
+        assert!(!guard.is_open());
+    }
+
+    #[tokio::test]
+    async fn a_crm_that_asks_for_a_pause_gets_it_at_once() {
+        let clock = Clock::manual(Timestamp::from_ms(0));
+        let guard = guard(&clock);
+        guard.turn().await.unwrap().failed(Some(30_000));
+        clock.advance_ms(29_999);
+        assert!(guard.is_open());
+        clock.advance_ms(1);
+        assert!(!guard.is_open());
+    }
+
+    #[tokio::test]
+    async fn a_trial_that_is_dropped_does_not_block_for_ever() {
+        let clock = Clock::manual(Timestamp::from_ms(0));
+        let guard = guard(&clock);
+        guard.turn().await.unwrap().failed(Some(10));
+        clock.advance_ms(10);
+        drop(guard.turn().await.unwrap());
+        assert!(guard.is_open());
+        clock.advance_ms(1_000);
+        guard.turn().await.unwrap().well();
+    }
+
+    #[tokio::test]
+    async fn who_gets_no_turn_in_time_is_told_so() {
+        let clock = Clock::manual(Timestamp::from_ms(0));
+        let guard = guard(&clock);
+        let _under_way = (guard.turn().await.unwrap(), guard.turn().await.unwrap());
+        assert_eq!(guard.turn().await.err(), Some(Trouble::Busy));
+    }
+}

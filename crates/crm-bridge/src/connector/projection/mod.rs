@@ -1,0 +1,25 @@
+//! Wall 2, *parse*: a CRM answer is read by a parser that is driven by the policy. What is not listed is skipped as
+//! bytes and never becomes a value of this program.
+//!
+//! [`Plan`] (compile) turns policy and profile into a tree of wanted places; [`scan`] looks over the raw bytes first,
+//! because serde_json neither limits the depth nor checks the UTF-8 of what it skips; [`read`] walks the tree.
+
+pub mod answer;
+mod plan;
+mod read;
+pub mod scan;
+mod sink;
+pub mod watch;
+
+#[cfg(feature = "sabotage")]
+mod bypass;
+
+pub use answer::RawAnswer;
+pub use plan::Plan;
+pub use read::{Unreadable, read_list, read_one};
+pub use scan::Limits;
+pub use sink::Record;
+pub use watch::KeyWatch;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,209 @@
+//! May this policy be used with this CRM? Names go through the deny lexicon, those of the policy and those of the CRM's
+//! members behind them, so that neither a renamed field nor a re-pointed profile brings in what is none of support's business.
+
+use super::lexicon::{Lexicon, Severity};
+use super::load::FREE_TEXT_CHARS;
+use super::{Field, FieldKind, Policy};
+use crate::connector::profile::{Each, Profile, Source};
+
+/// One remark about a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// Line of the policy file, counted from 1.
+    pub line: usize,
+    /// Whether the policy cannot be used because of it.
+    pub refused: bool,
+    /// What is wrong, or what to know.
+    pub message: String,
+}
+
+/// All remarks about a policy, by line. It may be used if none of them says `refused`.
+///
+/// # Errors
+/// A sentence, if the profile's own deny words make no lexicon.
+pub fn check(policy: &Policy, profile: &Profile) -> Result<Vec<Remark>, String> {
+    let lexicon = Lexicon::with(&profile.deny.words)?;
+    let mut remarks = Vec::new();
+    for field in &policy.fields {
+        check_field(field, profile, &lexicon, &mut remarks);
+    }
+    if !policy.fields.iter().any(|field| !profile.sources(field.entity, &field.name).is_empty()) {
+        let message = format!("{} has none of these fields: every card would be empty", profile.head.title);
+        remarks.push(Remark { line: 1, refused: true, message });
+    }
+    remarks.sort_by_key(|remark| remark.line);
+    Ok(remarks)
+}
+
+/// Whether a policy with these remarks may be used.
+#[must_use]
+pub fn passes(remarks: &[Remark]) -> bool {
+    !remarks.iter().any(|remark| remark.refused)
+}
+
+fn check_field(field: &Field, profile: &Profile, lexicon: &Lexicon, remarks: &mut Vec<Remark>) {
+    let mut remark = |refused: bool, message: String| {
+        remarks.push(Remark { line: field.line, refused, message: format!("{}: {message}", field.key) });
+    };
+    let sources = profile.sources(field.entity, &field.name);
+    if sources.is_empty() {
+        remark(false, format!("{} has no such field, so it stays empty", profile.head.title));
+    }
+    let mut names: Vec<(String, bool)> = vec![(field.name.clone(), false)];
+    names
+        .extend([&field.label.en, &field.label.ru].into_iter().flatten().map(|label| (label.clone(), false)));
+    names.extend(sources.iter().map(|source| (path_of(source), true)));
+    let mut soft_spots = Vec::new();
+    for (name, in_crm) in &names {
+        let place = if *in_crm { "comes from" } else { "is called" };
+        match lexicon.judge(name) {
+            Some(finding) if finding.severity == Severity::Hard => remark(
+                true,
+                format!("{place} `{name}`: `{}` ({}) is never shown to support", finding.word, finding.group),
+            ),
+            Some(finding) => {
+                soft_spots.push(format!("{place} `{name}`: `{}` ({})", finding.word, finding.group))
+            }
+            None => {}
+        }
+    }
+    for path in sources.iter().map(|source| full_path(field, profile, source)) {
+        if let Some(denied) = profile.deny.paths.iter().find(|denied| is_at_or_below(&path, denied)) {
+            remark(
+                true,
+                format!("comes from `{path}`: {} keeps `{denied}` from support", profile.head.title),
+            );
+        }
+    }
+    if matches!(field.kind, FieldKind::Text { chars_max } if chars_max > FREE_TEXT_CHARS) {
+        soft_spots.push(format!(
+            "texts of more than {FREE_TEXT_CHARS} characters are free text and carry anything"
+        ));
+    }
+    match (&field.accept_risk, soft_spots.is_empty()) {
+        (None, false) => {
+            for spot in soft_spots {
+                remark(true, format!("{spot}; if support needs it, say why in `accept_risk`"));
+            }
+        }
+        (Some(reason), false) => remark(false, format!("risk accepted: {reason}")),
+        (Some(_), true) => remark(false, "`accept_risk` is not needed here".to_owned()),
+        (None, true) => {}
+    }
+}
+
+/// The place of a source as a dotted path, as selections write it.
+fn path_of(source: &Source) -> String {
+    let segments: Vec<&str> = match source {
+        Source::Member(pointer) => pointer.segments().iter().map(String::as_str).collect(),
+        Source::Each(Each { each, take, .. }) => {
+            each.segments().iter().chain(take.segments()).map(String::as_str).collect()
+        }
+    };
+    segments.join(".")
+}
+
+fn full_path(field: &Field, profile: &Profile, source: &Source) -> String {
+    match (field.entity, &profile.company) {
+        (super::Entity::Company, Some(company)) => {
+            let outer = path_of(&Source::Member(company.at.clone()));
+            format!("{outer}.{}", path_of(source)).trim_matches('.').to_owned()
+        }
+        _ => path_of(source),
+    }
+}
+
+fn is_at_or_below(path: &str, denied: &str) -> bool {
+    path.strip_prefix(denied).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connector::profile::BUILT_IN;
+    use crate::policy::load::load;
+
+    const HEADER: &str = "[policy]\nname=\"t\"\nnumber=1\nowner=\"t\"\n";
+    const NAME: &str = "[person.name]\ntype=\"text\"\nchars_max=20\nshow=[\"line1\"]";
+    const EXAMPLE: &str = include_str!("../../../../config/field-policy.toml");
+
+    fn sandbox() -> Profile {
+        Profile::load(BUILT_IN[0].1).unwrap()
+    }
+
+    fn remarks(entry: &str) -> Vec<Remark> {
+        check(&load(&format!("{HEADER}{entry}")).unwrap(), &sandbox()).unwrap()
+    }
+
+    #[test]
+    fn the_example_policy_may_be_used_with_every_profile_that_ships() {
+        for (name, text) in BUILT_IN {
+            let remarks = check(&load(EXAMPLE).unwrap(), &Profile::load(text).unwrap()).unwrap();
+            assert!(passes(&remarks), "{name}: {remarks:?}");
+        }
+    }
+
+    #[test]
+    fn a_hard_word_is_refused_in_the_name_the_label_and_the_source_whatever_is_accepted() {
+        for entry in [
+            "[person.credit_limit]\ntype=\"text\"\nchars_max=20\nshow=[\"line1\"]\naccept_risk=\"we would like it so much\"",
+            "[person.name]\nlabel=\"IBAN\"\ntype=\"text\"\nchars_max=20\nshow=[\"line1\"]",
+            "[person.name]\nlabel={ru=\"Сумма сделки\"}\ntype=\"text\"\nchars_max=20\nshow=[\"line1\"]",
+        ] {
+            assert!(!passes(&remarks(entry)), "{entry}");
+        }
+        let policy =
+            load(&format!("{HEADER}[person.name]\ntype=\"text\"\nchars_max=20\nshow=[\"line1\"]")).unwrap();
+        let renamed = BUILT_IN[0].1.replace("\"/full_name\"", "\"/company/iban\"");
+        let remarks = check(&policy, &Profile::load(&renamed).unwrap()).unwrap();
+        assert_eq!(
+            remarks.iter().filter(|remark| remark.refused).count(),
+            2,
+            "word and denied path: {remarks:?}"
+        );
+    }
+
+    #[test]
+    fn every_allowed_path_replaced_by_a_listed_word_is_refused() {
+        let policy = load(EXAMPLE).unwrap();
+        for (_, text) in BUILT_IN {
+            for word in [
+                "iban",
+                "dealAmount",
+                "creditLimit",
+                "pipeline",
+                "invoice_total",
+                "portal_password",
+                "annualRevenue",
+            ] {
+                for (name, _) in Profile::load(text).unwrap().person.fields {
+                    if policy.field(&format!("person.{name}")).is_none() {
+                        continue;
+                    }
+                    let mut profile = Profile::load(text).unwrap();
+                    let source = Source::Member(crate::connector::pointer::Pointer::member(word).unwrap());
+                    profile
+                        .person
+                        .fields
+                        .insert(name.clone(), crate::connector::profile::Sources(vec![source]));
+                    assert!(!passes(&check(&policy, &profile).unwrap()), "{name} from {word}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_soft_word_and_free_text_need_a_reason_which_the_report_repeats() {
+        let entry = "[person.description]\ntype=\"text\"\nchars_max=400\nshow=[\"line1\"]";
+        let spots = remarks(entry).iter().filter(|remark| remark.message.contains("`accept_risk`")).count();
+        assert_eq!(spots, 2);
+        let accepted = remarks(&format!("{entry}\naccept_risk=\"agreed with the works council\"\n{NAME}"));
+        assert!(passes(&accepted), "{accepted:?}");
+        assert!(accepted.iter().any(|remark| remark.message.contains("works council")));
+    }
+
+    #[test]
+    fn a_policy_of_which_the_crm_has_nothing_is_refused() {
+        assert!(!passes(&remarks("[person.shoe_size]\ntype=\"text\"\nchars_max=3\nshow=[\"line1\"]")));
+    }
+}
