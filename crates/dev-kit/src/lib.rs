@@ -2,8 +2,15 @@
 //!
 //! Everything here is blocking and stops what it started when it is dropped.
 
+mod chromium;
+mod install;
 mod postgres;
 mod process;
+mod tryton;
+pub mod workspace;
 
-pub use postgres::{Durability, Postgres};
+pub use chromium::chromium;
+pub use install::{apt_install, can_install};
+pub use postgres::{Durability, Postgres, find_binaries as find_postgres};
 pub use process::{Launch, Service};
+pub use tryton::{DATABASE as TRYTON_DATABASE, RunningTryton, Tryton, TrytonCustomer, TrytonFacts};

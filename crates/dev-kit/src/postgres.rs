@@ -121,7 +121,7 @@ fn server_user() -> Result<Option<User>> {
 }
 
 /// The folder with `initdb` and `postgres`, of a version that is new enough.
-pub(crate) fn find_binaries() -> Result<PathBuf> {
+pub fn find_binaries() -> Result<PathBuf> {
     let mut folders: Vec<PathBuf> =
         std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect();
     if let Ok(output) = Command::new("pg_config").arg("--bindir").stderr(Stdio::null()).output() {
