@@ -2,11 +2,13 @@
 
 pub mod actor;
 pub mod html;
+pub mod job;
 pub mod life_cycle;
 pub mod text;
 pub mod ticket;
 
 pub use actor::{Actor, Caller, Reach, Role, ScopeSet};
 pub use html::MessageBody;
+pub use job::Job;
 pub use text::{EmailAddress, InvalidText, Note, PersonName, PhoneNumber, QueueName, Subject, Tag};
 pub use ticket::{Channel, CustomerState, Line, MessageKind, Priority, Status, TicketNumber};

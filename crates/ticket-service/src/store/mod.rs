@@ -9,6 +9,7 @@ pub mod changes;
 pub mod counts;
 pub mod events;
 pub mod idempotency;
+pub mod jobs;
 pub mod messages;
 pub mod queues;
 pub mod requesters;
@@ -16,8 +17,12 @@ pub mod schema;
 pub mod search;
 pub mod tickets;
 
-use db_kit::{AnyConnection, Database, Migrations, embed_migrations};
+use std::sync::Arc;
+
+use db_kit::{AnyConnection, Backend, Database, Heard, Migrations, embed_migrations};
 use service_kit::{Clock, Ids, Timestamp};
+use tokio::sync::Notify;
+use tokio::sync::broadcast::error::RecvError;
 
 use crate::domain::Actor;
 use crate::error::TicketError;
@@ -27,6 +32,9 @@ use crate::store::changes::{ChangeFeed, TicketChange};
 pub const MIGRATIONS: Migrations =
     Migrations { sqlite: embed_migrations!("migrations/sqlite"), postgres: embed_migrations!("migrations/postgres") };
 
+/// The channel on which nodes tell each other of changes (PostgreSQL).
+const CHANNEL: &str = "ticket_changes";
+
 /// The door to the ticket database. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -34,6 +42,7 @@ pub struct Store {
     clock: Clock,
     ids: Ids,
     changes: ChangeFeed,
+    jobs_bell: Arc<Notify>,
 }
 
 /// One transaction on behalf of one actor.
@@ -45,6 +54,7 @@ pub struct Scope<'c> {
     pub now: Timestamp,
     ids: Ids,
     changes: Vec<TicketChange>,
+    jobs_queued: bool,
 }
 
 impl Scope<'_> {
@@ -62,7 +72,39 @@ impl Scope<'_> {
 impl Store {
     /// A store over an opened and migrated database.
     pub fn new(database: Database, clock: Clock, ids: Ids) -> Self {
-        Self { database, clock, ids, changes: ChangeFeed::new() }
+        let changes = ChangeFeed::new(ids.token(9));
+        Self { database, clock, ids, changes, jobs_bell: Arc::default() }
+    }
+
+    /// Passes on what other nodes change from now on; SQLite has no other nodes.
+    ///
+    /// # Errors
+    /// [`TicketError::Database`] if nothing can be heard.
+    pub fn follow_other_nodes(&self) -> Result<(), TicketError> {
+        if self.database.backend() != Backend::Postgres {
+            return Ok(());
+        }
+        let (mut heard, feed) = (self.database.listen(CHANNEL)?, self.changes.clone());
+        tokio::spawn(async move {
+            loop {
+                match heard.recv().await {
+                    Ok(Heard::Payload(text)) => feed.hear(&text),
+                    Ok(Heard::Gap) | Err(RecvError::Lagged(_)) => feed.publish_gap(),
+                    Err(RecvError::Closed) => return,
+                }
+            }
+        });
+        Ok(())
+    }
+
+    /// Rings when jobs have been queued by this process.
+    pub fn jobs_bell(&self) -> &Notify {
+        &self.jobs_bell
+    }
+
+    /// The present instant, by the clock of the store.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// The live changes of all tickets; whoever passes them on checks who may see them.
@@ -86,7 +128,7 @@ impl Store {
     {
         let (actor, now, ids) = (actor.clone(), self.clock.now(), self.ids.clone());
         self.database
-            .read(move |conn| use_case(&mut Scope { conn, actor, now, ids, changes: Vec::new() }))
+            .read(move |conn| use_case(&mut Scope { conn, actor, now, ids, changes: Vec::new(), jobs_queued: false }))
             .await
     }
 
@@ -102,17 +144,24 @@ impl Store {
         T: Send + 'static,
     {
         let (actor, now, ids) = (actor.clone(), self.clock.now(), self.ids.clone());
-        let (database, feed) = (self.database.clone(), self.changes.clone());
+        let (database, feed, bell) = (self.database.clone(), self.changes.clone(), Arc::clone(&self.jobs_bell));
+        let told_by = feed.clone();
         let span = tracing::Span::current();
         let work = async move {
-            let (value, changes) = database
+            let (value, changes, jobs_queued) = database
                 .write(move |conn| {
-                    let mut scope = Scope { conn, actor, now, ids, changes: Vec::new() };
+                    let mut scope = Scope { conn, actor, now, ids, changes: Vec::new(), jobs_queued: false };
                     let value = use_case(&mut scope)?;
-                    Ok::<_, TicketError>((value, scope.changes))
+                    for told in scope.changes.iter().filter_map(|change| told_by.told(change)) {
+                        db_kit::notify(scope.conn, CHANNEL, &told)?;
+                    }
+                    Ok::<_, TicketError>((value, scope.changes, scope.jobs_queued))
                 })
                 .await?;
             feed.publish(changes);
+            if jobs_queued {
+                bell.notify_one();
+            }
             Ok(value)
         };
         tokio::spawn(tracing::Instrument::instrument(work, span))
