@@ -3,11 +3,12 @@
 
 mod commands;
 mod interrupt;
+mod tools;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use commands::postgres;
+use commands::{codegen, postgres, test, ui};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Guichet's developer commands")]
@@ -18,12 +19,21 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run every test, on SQLite and PostgreSQL, against a real CRM and in a real browser
+    Test(test::Arguments),
+    /// Build the web interface, if anything of it has changed
+    Ui,
+    /// Generate what is generated from the code and checked in: API documents, the interface's types
+    Codegen(codegen::Arguments),
     /// Start a throw-away PostgreSQL cluster, print its address, stop it on Ctrl-C
     Postgres(postgres::Arguments),
 }
 
 fn main() -> Result<()> {
     match Arguments::parse().command {
+        Command::Test(arguments) => test::run_all(&arguments),
+        Command::Ui => ui::build(),
+        Command::Codegen(arguments) => codegen::generate(&arguments),
         Command::Postgres(arguments) => postgres::run(&arguments),
     }
 }

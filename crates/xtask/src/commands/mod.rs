@@ -1,3 +1,6 @@
 //! One module per command.
 
+pub(crate) mod codegen;
 pub(crate) mod postgres;
+pub(crate) mod test;
+pub(crate) mod ui;
