@@ -1,1 +1,1 @@
-//! Both services together: isolation, scenarios, faults, browser.
+//! Both services together.

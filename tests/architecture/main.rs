@@ -1,0 +1,6 @@
+//! The shape of the house, kept by tests: which crate may use which, which file may name what, and what the ticket
+//! database has room for.
+
+mod arrows;
+mod schema;
+mod source;
