@@ -1,0 +1,5 @@
+DROP TABLE access_log;
+DROP TABLE cards;
+DROP TABLE ticket_links;
+DROP TABLE address_links;
+DROP TABLE customers;

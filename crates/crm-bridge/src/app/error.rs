@@ -1,0 +1,34 @@
+//! Everything that can go wrong for a caller.
+
+use db_kit::DbError;
+
+use crate::connector::trouble::Trouble;
+
+/// Why a question was not answered. Becomes a problem in `http`.
+#[derive(Debug, thiserror::Error)]
+pub enum BridgeError {
+    /// The grant is for something else than what was asked.
+    #[error("the grant does not cover the question: {0}")]
+    GrantRefused(&'static str),
+    /// A resolve without a usable address or number.
+    #[error("the question has no usable mail address or phone number")]
+    LookupMissing,
+    /// No such customer, or never resolved for this ticket.
+    #[error("the customer is not known for this ticket")]
+    CustomerUnknown,
+    /// The CRM has erased the customer.
+    #[error("the customer has been erased")]
+    CustomerErased,
+    /// This role may not have this field in clear.
+    #[error("the field may not be shown in clear to this role")]
+    FieldNotRevealable,
+    /// The CRM can't be asked, and what is kept does not help.
+    #[error("the CRM can't be asked: {}", .0.as_str())]
+    CrmUnavailable(Trouble),
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DbError),
+    /// Something that cannot be.
+    #[error("internal: {0}")]
+    Internal(&'static str),
+}

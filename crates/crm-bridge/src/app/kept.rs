@@ -1,0 +1,115 @@
+//! Typed values between CRM, cache and view: from a record through wall 3, into the cache and out again.
+
+use serde::{Deserialize, Serialize};
+use service_kit::Timestamp;
+use zeroize::Zeroizing;
+
+use super::Bridge;
+use crate::connector::projection::Record;
+use crate::policy::value::{RawScalar, Reading, TypedValue, read};
+use crate::store::SealedCard;
+use crate::store::vault::Bond;
+
+/// The typed values of one customer, by position of the field in the policy.
+pub struct Readings {
+    /// What became of each listed field.
+    pub fields: Vec<(usize, Reading)>,
+    /// What came past wall 2 when a test took it away.
+    #[cfg(feature = "sabotage")]
+    pub unlisted: Vec<(String, String)>,
+}
+
+/// One value as it lies sealed in the cache.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum KeptValue {
+    Text(Zeroizing<String>),
+    Flag(bool),
+    Absent(()),
+    Withheld(()),
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptCard {
+    /// Key of the field and what is kept of it.
+    fields: Vec<(String, KeptValue)>,
+    #[cfg(feature = "sabotage")]
+    unlisted: Vec<(String, String)>,
+}
+
+impl Bridge {
+    /// Wall 3 for a record that just came from the CRM.
+    pub(super) fn type_record(&self, record: &Record) -> Readings {
+        let fields = record
+            .values
+            .iter()
+            .filter_map(|(position, raw)| {
+                let field = self.policy.fields.get(*position)?;
+                let reading = read(field, raw, &self.phones, self.walls);
+                if let Reading::Withheld(reason) = reading {
+                    self.metrics.withheld(&field.key, reason);
+                }
+                Some((*position, reading))
+            })
+            .collect();
+        Readings {
+            fields,
+            #[cfg(feature = "sabotage")]
+            unlisted: record.unlisted.clone(),
+        }
+    }
+
+    pub(super) fn seal(&self, readings: &Readings, customer_ref: &str, as_of: Timestamp) -> Option<SealedCard> {
+        let fields = readings.fields.iter().filter_map(|(position, reading)| {
+            let key = self.policy.fields.get(*position)?.key.clone();
+            let value = match reading {
+                Reading::Value(TypedValue::Flag(flag)) => KeptValue::Flag(*flag),
+                Reading::Value(value) => KeptValue::Text(Zeroizing::new(value.text()?.to_owned())),
+                Reading::Withheld(_) => KeptValue::Withheld(()),
+                Reading::Absent => KeptValue::Absent(()),
+            };
+            Some((key, value))
+        });
+        let card = KeptCard {
+            fields: fields.collect(),
+            #[cfg(feature = "sabotage")]
+            unlisted: readings.unlisted.clone(),
+        };
+        let plain = Zeroizing::new(serde_json::to_vec(&card).ok()?);
+        let policy = self.policy.hash().as_str();
+        let sealed = self.vault.seal(&plain, Bond { customer_ref, as_of, policy }, &self.ids)?;
+        Some(SealedCard { sealed, policy_hash: policy.to_owned(), as_of })
+    }
+
+    /// A kept card, if it can be opened and is not too old. Every value goes through wall 3 again, so that a policy
+    /// that was narrowed since then holds for what was kept before.
+    pub(super) fn open(&self, card: &SealedCard, customer_ref: &str) -> Option<Readings> {
+        if self.clock.now().since_ms(card.as_of) > self.cache.age_max_ms && self.walls.keep_stands() {
+            return None;
+        }
+        let bond = Bond { customer_ref, as_of: card.as_of, policy: &card.policy_hash };
+        let plain = self.vault.open(&card.sealed, bond)?;
+        let kept: KeptCard = serde_json::from_slice(&plain).ok()?;
+        let mut fields: Vec<(usize, Reading)> = kept
+            .fields
+            .into_iter()
+            .filter_map(|(key, value)| {
+                let position = self.policy.fields.iter().position(|field| field.key == key)?;
+                let field = self.policy.fields.get(position)?;
+                let reading = match value {
+                    KeptValue::Text(text) => read(field, &RawScalar::Text(text), &self.phones, self.walls),
+                    KeptValue::Flag(flag) => read(field, &RawScalar::Flag(flag), &self.phones, self.walls),
+                    KeptValue::Absent(()) => Reading::Absent,
+                    KeptValue::Withheld(()) => Reading::Withheld(crate::policy::value::Reason::WrongType),
+                };
+                Some((position, reading))
+            })
+            .collect();
+        fields.sort_by_key(|(position, _)| *position);
+        Some(Readings {
+            fields,
+            #[cfg(feature = "sabotage")]
+            unlisted: kept.unlisted,
+        })
+    }
+}

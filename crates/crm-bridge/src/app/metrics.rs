@@ -1,0 +1,70 @@
+//! What the bridge counts. Names of fields and reasons, never values.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use service_kit::metrics::Metrics;
+
+use crate::connector::trouble::Trouble;
+use crate::policy::value::Reason;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Withheld {
+    field: String,
+    reason: &'static str,
+}
+
+/// The bridge's own metrics. Clones share the numbers.
+#[derive(Debug, Clone)]
+pub struct BridgeMetrics {
+    crm_requests: Family<Outcome, Counter>,
+    crm_seconds: Histogram,
+    resolves: Family<Outcome, Counter>,
+    cards: Family<Outcome, Counter>,
+    withheld: Family<Withheld, Counter>,
+}
+
+impl BridgeMetrics {
+    /// Registers them.
+    #[must_use]
+    pub fn new(metrics: &Metrics) -> Self {
+        let own = Self {
+            crm_requests: Family::default(),
+            crm_seconds: Histogram::new([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]),
+            resolves: Family::default(),
+            cards: Family::default(),
+            withheld: Family::default(),
+        };
+        metrics.register("crm_requests", "Requests to the CRM by outcome", own.crm_requests.clone());
+        metrics.register("crm_request_seconds", "Time until the CRM had answered", own.crm_seconds.clone());
+        metrics.register("resolves", "Look-ups of customers by outcome", own.resolves.clone());
+        metrics.register("cards", "Questions for a card by outcome", own.cards.clone());
+        metrics.register("withheld_values", "Listed values that did not fit their type", own.withheld.clone());
+        own
+    }
+
+    /// A request to the CRM ended.
+    pub fn crm_request(&self, outcome: Result<(), Trouble>, seconds: f64) {
+        let outcome = outcome.map_or_else(Trouble::as_str, |()| "ok");
+        self.crm_requests.get_or_create(&Outcome { outcome }).inc();
+        self.crm_seconds.observe(seconds);
+    }
+
+    pub(super) fn resolve(&self, outcome: &'static str) {
+        self.resolves.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    pub(super) fn card(&self, outcome: &'static str) {
+        self.cards.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    pub(super) fn withheld(&self, field: &str, reason: Reason) {
+        self.withheld.get_or_create(&Withheld { field: field.to_owned(), reason: reason.as_str() }).inc();
+    }
+}

@@ -1,0 +1,69 @@
+//! The two questions that the bridge answers, and the request to show a masked field: [`resolve`], [`show_card`],
+//! [`reveal`]. Each takes a checked grant; none knows HTTP.
+
+pub mod dry_run;
+mod error;
+mod kept;
+mod metrics;
+pub mod resolve;
+pub mod reveal;
+pub mod show_card;
+
+use bridge_contract::{PolicyHash as PolicyHashText, PolicyStamp};
+use service_kit::{Clock, Ids};
+
+pub use self::error::BridgeError;
+pub use self::kept::Readings;
+pub use self::metrics::BridgeMetrics;
+use crate::connector::Connector;
+use crate::policy::Policy;
+use crate::policy::value::PhoneRules;
+use crate::store::Store;
+use crate::store::vault::Vault;
+use crate::walls::Walls;
+
+/// How long cards are good for.
+#[derive(Debug, Clone, Copy)]
+pub struct CacheLimits {
+    /// A card younger than this is shown without asking the CRM.
+    pub fresh_ms: i64,
+    /// A card older than this is not shown and is removed.
+    pub age_max_ms: i64,
+}
+
+/// Everything that the use cases need. Made once, shared by all requests.
+#[derive(Clone)]
+pub struct Bridge {
+    /// What may be shown.
+    pub policy: std::sync::Arc<Policy>,
+    /// The CRM.
+    pub connector: Connector,
+    /// The database.
+    pub store: Store,
+    /// The keys.
+    pub vault: Vault,
+    /// How national numbers are read.
+    pub phones: PhoneRules,
+    /// How long cards are good for.
+    pub cache: CacheLimits,
+    /// Which walls stand.
+    pub walls: Walls,
+    /// What is counted.
+    pub metrics: BridgeMetrics,
+    /// The time.
+    pub clock: Clock,
+    /// Ids and random values.
+    pub ids: Ids,
+}
+
+impl Bridge {
+    /// Under which CRM customers are filed: the profile's name.
+    fn source(&self) -> &str {
+        &self.connector.profile().head.name
+    }
+
+    fn policy_stamp(&self) -> Result<PolicyStamp, BridgeError> {
+        let hash = PolicyHashText::new(self.policy.hash().as_str()).map_err(|_| BridgeError::Internal("policy hash"))?;
+        Ok(PolicyStamp { number: self.policy.number, hash })
+    }
+}

@@ -1,0 +1,134 @@
+//! Who is this? A mail address or a phone number becomes an opaque reference.
+
+use bridge_contract::{
+    CANDIDATES_MAX, CustomerRef, Grant, Purpose, ResolveAnswer, ResolveOutcome, ResolveQuestion, Version,
+};
+use service_kit::Personal;
+
+use super::{Bridge, BridgeError};
+use crate::connector::ask::Question;
+use crate::connector::projection::Record;
+use crate::policy::value::{normal_email, normal_phone};
+use crate::store::Person;
+
+/// One way to look somebody up.
+enum LookUp {
+    Email(String),
+    Phone(String),
+}
+
+/// Answers who is behind an address or number, from the CRM, or from memory while the CRM can't be asked.
+///
+/// # Errors
+/// [`BridgeError`].
+pub async fn resolve(bridge: &Bridge, grant: &Grant, question: &ResolveQuestion) -> Result<ResolveAnswer, BridgeError> {
+    if grant.purpose != (Purpose::Resolve {}) {
+        return Err(BridgeError::GrantRefused("it is not for a look-up"));
+    }
+    if grant.ticket != question.ticket {
+        return Err(BridgeError::GrantRefused("it is for another ticket"));
+    }
+    let ticket = i64::try_from(question.ticket).map_err(|_| BridgeError::GrantRefused("no such ticket number"))?;
+    let look_ups = look_ups(bridge, question);
+    if look_ups.is_empty() {
+        return Err(BridgeError::LookupMissing);
+    }
+    let mut trouble = None;
+    for look_up in look_ups {
+        match look_up_one(bridge, ticket, &look_up).await {
+            Ok(found) if !found.is_empty() => return Ok(answer(bridge, found)),
+            Ok(_) => {}
+            Err(BridgeError::CrmUnavailable(why)) => trouble = Some(why),
+            Err(other) => return Err(other),
+        }
+    }
+    match trouble {
+        Some(why) => {
+            bridge.metrics.resolve("unavailable");
+            Err(BridgeError::CrmUnavailable(why))
+        }
+        None => Ok(answer(bridge, Vec::new())),
+    }
+}
+
+fn look_ups(bridge: &Bridge, question: &ResolveQuestion) -> Vec<LookUp> {
+    let email = question.email.as_ref().and_then(|email| normal_email(email.as_str())).map(LookUp::Email);
+    let phone = question.phone.as_ref().and_then(|phone| normal_phone(phone.as_str(), &bridge.phones));
+    email.into_iter().chain(phone.map(LookUp::Phone)).collect()
+}
+
+async fn look_up_one(bridge: &Bridge, ticket: i64, look_up: &LookUp) -> Result<Vec<CustomerRef>, BridgeError> {
+    let (question, address) = match look_up {
+        LookUp::Email(email) => {
+            (Question::ByEmail(Personal::new(email.clone())), bridge.vault.address_hash("email", email))
+        }
+        LookUp::Phone(phone) => {
+            (Question::ByPhone(Personal::new(phone.clone())), bridge.vault.address_hash("phone", phone))
+        }
+    };
+    let source = bridge.source().to_owned();
+    let found = match bridge.connector.ask(question).await {
+        Ok(found) => found,
+        Err(trouble) => {
+            let refs = bridge.store.recall_answer(source, ticket, address, bridge.clock.now()).await?;
+            return if refs.is_empty() { Err(BridgeError::CrmUnavailable(trouble)) } else { Ok(refs) };
+        }
+    };
+    let hits = hits(bridge, &found.records, look_up);
+    let people = hits.iter().map(|(crm_id, _)| Ok(Person { crm_id: crm_id.clone(), new_ref: new_ref(bridge)? }));
+    let people = people.collect::<Result<Vec<_>, BridgeError>>()?;
+    let now = bridge.clock.now();
+    let refs = bridge.store.record_answer(source, ticket, address, people, now).await?;
+    let cards = refs.iter().zip(&hits).filter_map(|(customer_ref, (_, record))| {
+        let readings = bridge.type_record(record);
+        Some((customer_ref.clone(), bridge.seal(&readings, customer_ref.as_str(), now)?))
+    });
+    let cards: Vec<_> = cards.collect();
+    if !cards.is_empty() {
+        bridge.store.keep_cards(cards).await?;
+    }
+    Ok(refs)
+}
+
+/// The records that really have the address. CRMs search fuzzily, by prefix, or not at all.
+fn hits<'a>(bridge: &Bridge, records: &'a [Record], look_up: &LookUp) -> Vec<(String, &'a Record)> {
+    let is_hit = |record: &&Record| match look_up {
+        LookUp::Email(wanted) => {
+            record.emails.iter().any(|email| normal_email(email).is_some_and(|email| email == *wanted))
+        }
+        LookUp::Phone(wanted) => {
+            record.phones.iter().any(|phone| normal_phone(phone, &bridge.phones).is_some_and(|phone| phone == *wanted))
+        }
+    };
+    let mut hits: Vec<(String, &Record)> =
+        records.iter().filter(is_hit).filter_map(|record| Some((record.id.clone()?, record))).collect();
+    // The most recently changed first; the id makes the order the same every time.
+    hits.sort_by(|(id, record), (other_id, other)| {
+        other.updated_at.cmp(&record.updated_at).then_with(|| id.cmp(other_id))
+    });
+    hits.dedup_by(|(id, _), (other, _)| id == other);
+    hits.truncate(CANDIDATES_MAX);
+    hits
+}
+
+fn new_ref(bridge: &Bridge) -> Result<CustomerRef, BridgeError> {
+    // Random and nothing else: an id that sorts by time would tell when a customer first wrote.
+    let mut bytes = [0_u8; 16];
+    bridge.ids.fill(&mut bytes);
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    CustomerRef::new(format!("cus_{hex}")).map_err(|_| BridgeError::Internal("customer reference"))
+}
+
+fn answer(bridge: &Bridge, mut found: Vec<CustomerRef>) -> ResolveAnswer {
+    found.truncate(CANDIDATES_MAX);
+    let (label, outcome) = match (found.len(), found.pop()) {
+        (1, Some(customer_ref)) => ("matched", ResolveOutcome::Matched { customer_ref }),
+        (_, Some(last)) => {
+            found.push(last);
+            ("several", ResolveOutcome::Several { candidates: found })
+        }
+        (_, None) => ("none", ResolveOutcome::None {}),
+    };
+    bridge.metrics.resolve(label);
+    ResolveAnswer { version: Version, outcome }
+}

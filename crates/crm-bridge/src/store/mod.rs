@@ -1,0 +1,387 @@
+//! What the bridge keeps: which reference is whom, which customers belong to which ticket, sealed cards, and who saw
+//! what. The one place that names diesel.
+
+mod schema;
+pub mod vault;
+
+use bridge_contract::{CustomerRef, OperatorId, ViewerRole};
+use db_kit::{AnyConnection, Database, DbError, Migrations, embed_migrations, on_both};
+use diesel::prelude::*;
+use service_kit::Timestamp;
+
+use self::schema::{access_log, address_links, cards, customers, ticket_links};
+use self::vault::AddressHash;
+use crate::walls::Walls;
+
+/// The tables of this service, for both databases.
+pub static MIGRATIONS: Migrations =
+    Migrations { sqlite: embed_migrations!("migrations/sqlite"), postgres: embed_migrations!("migrations/postgres") };
+
+/// The bridge's database. Cards go in sealed and come out sealed; the keys are elsewhere ([`vault`]).
+#[derive(Clone)]
+pub struct Store {
+    database: Database,
+    walls: Walls,
+}
+
+/// Who looks, at whom, for which ticket: from a checked grant. Every question about a customer takes one.
+#[derive(Debug, Clone)]
+pub struct Viewing {
+    /// The person at the screen.
+    pub operator: OperatorId,
+    /// That person's role.
+    pub role: ViewerRole,
+    /// For which ticket.
+    pub ticket: i64,
+    /// Whose card.
+    pub customer_ref: CustomerRef,
+    /// The request, to find it in the log.
+    pub request_id: String,
+}
+
+/// A customer that the CRM named for a ticket.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// The CRM's id.
+    pub crm_id: String,
+    /// The reference to give it if it has none yet.
+    pub new_ref: CustomerRef,
+}
+
+/// A card on its way into the database.
+#[derive(Debug, Clone)]
+pub struct SealedCard {
+    /// The sealed bytes.
+    pub sealed: Vec<u8>,
+    /// The policy it was read under.
+    pub policy_hash: String,
+    /// When the CRM gave it.
+    pub as_of: Timestamp,
+}
+
+/// What is known of a customer who belongs to a ticket.
+#[derive(Debug, Clone)]
+pub struct Customer {
+    /// The CRM's id.
+    pub crm_id: String,
+    /// Whether the CRM has erased this customer.
+    pub erased: bool,
+    /// The card as last kept.
+    pub card: Option<SealedCard>,
+}
+
+/// What a line of the access log says beside who, whom and which ticket.
+#[derive(Debug, Clone)]
+pub struct LogLine {
+    /// When.
+    pub at: Timestamp,
+    /// What was done.
+    pub action: Action,
+    /// Keys of the fields that were shown in clear.
+    pub shown: Vec<String>,
+    /// Keys of the fields that were shown masked.
+    pub masked: Vec<String>,
+    /// The policy in force.
+    pub policy_hash: String,
+    /// Age of what was shown.
+    pub as_of: Option<Timestamp>,
+    /// Whether it was older than it should be.
+    pub stale: bool,
+}
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// A card was shown.
+    Card,
+    /// A masked field was shown in clear.
+    Reveal,
+    /// A card or field was asked for and not shown.
+    Refused,
+}
+
+impl Action {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Card => "card",
+            Self::Reveal => "reveal",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+impl Store {
+    /// A store on that database.
+    #[must_use]
+    pub fn new(database: Database, walls: Walls) -> Self {
+        Self { database, walls }
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn ping(&self) -> Result<(), DbError> {
+        self.database.ping().await
+    }
+
+    /// Finishes what is waiting and closes.
+    pub async fn close(&self) {
+        self.database.close().await;
+    }
+
+    /// The CRM has said who is behind an address: remembers exactly these for the address and for the ticket, and gives
+    /// the references, new ones for people not seen before, in the same order.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn record_answer(
+        &self,
+        source: String,
+        ticket: i64,
+        address: AddressHash,
+        people: Vec<Person>,
+        now: Timestamp,
+    ) -> Result<Vec<CustomerRef>, DbError> {
+        self.database
+            .write(move |conn| {
+                diesel::delete(address_links::table.filter(address_links::address_hash.eq(&address.0)))
+                    .execute(conn)?;
+                let mut refs = Vec::with_capacity(people.len());
+                for person in &people {
+                    let customer_ref = customer_ref_of(conn, &source, person, now)?;
+                    let link = (
+                        address_links::address_hash.eq(&address.0),
+                        address_links::customer_ref.eq(&customer_ref),
+                        address_links::seen_at.eq(now.ms()),
+                    );
+                    diesel::insert_into(address_links::table).values(link).execute(conn)?;
+                    link_ticket(conn, ticket, &customer_ref, now)?;
+                    refs.push(customer_ref);
+                }
+                typed(refs)
+            })
+            .await
+    }
+
+    /// The CRM can't be asked: who was last found under the address, now for this ticket too.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn recall_answer(
+        &self,
+        source: String,
+        ticket: i64,
+        address: AddressHash,
+        now: Timestamp,
+    ) -> Result<Vec<CustomerRef>, DbError> {
+        self.database
+            .write(move |conn| {
+                let refs: Vec<String> = address_links::table
+                    .inner_join(customers::table.on(customers::customer_ref.eq(address_links::customer_ref)))
+                    .filter(address_links::address_hash.eq(&address.0))
+                    .filter(customers::source.eq(&source))
+                    .filter(customers::erased_at.is_null())
+                    .order(customers::customer_ref)
+                    .select(customers::customer_ref)
+                    .load(conn)?;
+                for customer_ref in &refs {
+                    link_ticket(conn, ticket, customer_ref, now)?;
+                }
+                typed(refs)
+            })
+            .await
+    }
+
+    /// The customer, if it was resolved for this ticket before. Otherwise there is none to be seen.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn customer(&self, viewing: &Viewing, source: &str) -> Result<Option<Customer>, DbError> {
+        let (ticket, customer_ref) = (viewing.ticket, viewing.customer_ref.as_str().to_owned());
+        let (source, any_ticket) = (source.to_owned(), !self.walls.who_stands());
+        self.database
+            .read(move |conn| {
+                let linked = ticket_links::table
+                    .filter(ticket_links::ticket.eq(ticket))
+                    .filter(ticket_links::customer_ref.eq(&customer_ref));
+                if !any_ticket && linked.count().get_result::<i64>(conn)? == 0 {
+                    return Ok(None);
+                }
+                let row = customers::table
+                    .left_join(cards::table.on(cards::customer_ref.eq(customers::customer_ref)))
+                    .filter(customers::customer_ref.eq(&customer_ref))
+                    .filter(customers::source.eq(&source))
+                    .select((
+                        customers::crm_id,
+                        customers::erased_at.is_not_null(),
+                        (cards::sealed, cards::policy_hash, cards::as_of).nullable(),
+                    ))
+                    .first::<(String, bool, Option<(Vec<u8>, String, i64)>)>(conn)
+                    .optional()?;
+                Ok(row.map(|(crm_id, erased, card)| Customer {
+                    crm_id,
+                    erased,
+                    card: card.map(|(sealed, policy_hash, as_of)| SealedCard {
+                        sealed,
+                        policy_hash,
+                        as_of: Timestamp::from_ms(as_of),
+                    }),
+                }))
+            })
+            .await
+    }
+
+    /// Keeps a card.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn keep_cards(&self, kept: Vec<(CustomerRef, SealedCard)>) -> Result<(), DbError> {
+        self.database
+            .write(move |conn| {
+                for (customer_ref, card) in &kept {
+                    upsert_card(conn, customer_ref.as_str(), card)?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    /// Writes a line of the access log and, if the card is a new one, keeps it. Done before anything is shown.
+    ///
+    /// # Errors
+    /// [`DbError`]; then nothing may be shown.
+    pub async fn record_view(
+        &self,
+        viewing: &Viewing,
+        line: LogLine,
+        card: Option<SealedCard>,
+    ) -> Result<(), DbError> {
+        let viewing = viewing.clone();
+        self.database
+            .write(move |conn| {
+                if let Some(card) = &card {
+                    upsert_card(conn, viewing.customer_ref.as_str(), card)?;
+                }
+                let row = (
+                    (
+                        access_log::at.eq(line.at.ms()),
+                        access_log::action.eq(line.action.as_str()),
+                        access_log::operator.eq(viewing.operator.as_str()),
+                        access_log::role.eq(viewing.role.as_str()),
+                        access_log::ticket.eq(viewing.ticket),
+                        access_log::customer_ref.eq(viewing.customer_ref.as_str()),
+                    ),
+                    (
+                        access_log::shown.eq(line.shown.join(" ")),
+                        access_log::masked.eq(line.masked.join(" ")),
+                        access_log::policy_hash.eq(&line.policy_hash),
+                        access_log::as_of.eq(line.as_of.map(Timestamp::ms)),
+                        access_log::stale.eq(line.stale),
+                        access_log::request_id.eq(&viewing.request_id),
+                    ),
+                );
+                diesel::insert_into(access_log::table).values(row).execute(conn)?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// The CRM has erased this customer: the card and the links to addresses go; that there was somebody stays.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn erase(&self, customer_ref: &CustomerRef, now: Timestamp) -> Result<(), DbError> {
+        if !self.walls.keep_stands() {
+            return Ok(());
+        }
+        let customer_ref = customer_ref.as_str().to_owned();
+        self.database
+            .write(move |conn| {
+                diesel::delete(cards::table.filter(cards::customer_ref.eq(&customer_ref))).execute(conn)?;
+                diesel::delete(address_links::table.filter(address_links::customer_ref.eq(&customer_ref)))
+                    .execute(conn)?;
+                diesel::update(customers::table.filter(customers::customer_ref.eq(&customer_ref)))
+                    .set(customers::erased_at.eq(Some(now.ms())))
+                    .execute(conn)?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Removes cards from before that instant and says how many.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn forget_cards_before(&self, instant: Timestamp) -> Result<usize, DbError> {
+        if !self.walls.keep_stands() {
+            return Ok(0);
+        }
+        self.database
+            .write(move |conn| {
+                Ok(diesel::delete(cards::table.filter(cards::as_of.lt(instant.ms()))).execute(conn)?)
+            })
+            .await
+    }
+}
+
+fn customer_ref_of(
+    conn: &mut AnyConnection,
+    source: &str,
+    person: &Person,
+    now: Timestamp,
+) -> Result<String, DbError> {
+    let row = (
+        customers::customer_ref.eq(person.new_ref.as_str()),
+        customers::source.eq(source),
+        customers::crm_id.eq(&person.crm_id),
+        customers::minted_at.eq(now.ms()),
+    );
+    // Two tickets of one new customer may come at once; the unique pair decides whose reference stays.
+    on_both!(conn, |conn| diesel::insert_into(customers::table)
+        .values(row)
+        .on_conflict((customers::source, customers::crm_id))
+        .do_update()
+        // The CRM names the customer, so the customer is there (again).
+        .set(customers::erased_at.eq(None::<i64>))
+        .execute(conn))?;
+    Ok(customers::table
+        .filter(customers::source.eq(source))
+        .filter(customers::crm_id.eq(&person.crm_id))
+        .select(customers::customer_ref)
+        .first(conn)?)
+}
+
+fn link_ticket(conn: &mut AnyConnection, ticket: i64, customer_ref: &str, now: Timestamp) -> Result<(), DbError> {
+    let row = (
+        ticket_links::ticket.eq(ticket),
+        ticket_links::customer_ref.eq(customer_ref),
+        ticket_links::resolved_at.eq(now.ms()),
+    );
+    on_both!(conn, |conn| diesel::insert_into(ticket_links::table)
+        .values(row)
+        .on_conflict_do_nothing()
+        .execute(conn))?;
+    Ok(())
+}
+
+fn upsert_card(conn: &mut AnyConnection, customer_ref: &str, card: &SealedCard) -> Result<(), DbError> {
+    let values = (
+        cards::sealed.eq(&card.sealed),
+        cards::policy_hash.eq(&card.policy_hash),
+        cards::as_of.eq(card.as_of.ms()),
+    );
+    on_both!(conn, |conn| diesel::insert_into(cards::table)
+        .values((cards::customer_ref.eq(customer_ref), values))
+        .on_conflict(cards::customer_ref)
+        .do_update()
+        .set(values)
+        .execute(conn))?;
+    Ok(())
+}
+
+fn typed(refs: Vec<String>) -> Result<Vec<CustomerRef>, DbError> {
+    refs.into_iter()
+        .map(|text| CustomerRef::new(text).map_err(|error| DbError::Configuration(error.to_string())))
+        .collect()
+}
