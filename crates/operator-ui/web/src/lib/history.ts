@@ -1,0 +1,58 @@
+// What a line of the history says: which sentence of the catalogue, with which words.
+import type { HistoryEvent } from "../api/types";
+
+export interface Said {
+  key:
+    | "history.created"
+    | "history.message"
+    | "history.note"
+    | "history.took"
+    | "history.assigned"
+    | "history.unassigned"
+    | "history.status"
+    | "history.priority"
+    | "history.queue"
+    | "history.line"
+    | "history.tags"
+    | "history.subject"
+    | "history.customer"
+    | "history.other";
+  /** Values of the service that have names of their own: `status`, `priority` and `line` are translated by the caller. */
+  to: string;
+  from: string;
+  field: string;
+}
+
+function change(event: HistoryEvent, field: string, from: string | null, to: string | null): Said {
+  const said = { to: to ?? "", from: from ?? "", field };
+  switch (field) {
+    case "assignee":
+      if (to === null || to === "") return { ...said, key: "history.unassigned" };
+      return { ...said, key: to === event.actor.name ? "history.took" : "history.assigned" };
+    case "status":
+    case "priority":
+    case "queue":
+    case "line":
+    case "tags":
+    case "subject":
+    case "customer":
+      return { ...said, key: `history.${field}` };
+    default:
+      return { ...said, key: "history.other" };
+  }
+}
+
+export function says(event: HistoryEvent): Said[] {
+  const none = { to: "", from: "", field: "" };
+  const changes = event.changes.map(({ field, from, to }) => change(event, field, from, to));
+  if (event.kind === "created") return [{ ...none, key: "history.created" }];
+  if (/^(message|answer|request)/.test(event.kind)) return [{ ...none, key: "history.message" }, ...changes];
+  if (event.kind.startsWith("note")) return [{ ...none, key: "history.note" }, ...changes];
+  if (changes.length === 0 && event.kind.startsWith("customer")) return [{ ...none, key: "history.customer" }];
+  return changes.length > 0 ? changes : [{ ...none, field: event.kind, key: "history.other" }];
+}
+
+/** Lines of the history that belong between the messages: who took it, where it went. */
+export function inTalk(event: HistoryEvent): boolean {
+  return event.changes.some(({ field }) => ["assignee", "status", "line", "queue"].includes(field));
+}
