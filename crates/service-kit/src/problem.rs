@@ -32,6 +32,9 @@ pub struct Problem {
     status: u16,
     /// What happened and what to do about it, for people.
     detail: String,
+    /// Why, in one word of a set that the code names; for programs and for statistics.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Cow<'static, str>>,
     /// The id under which the log tells more.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
@@ -55,6 +58,7 @@ impl Problem {
             title: title.into(),
             status,
             detail: String::new(),
+            reason: None,
             request_id: None,
             errors: Vec::new(),
             current: None,
@@ -66,6 +70,13 @@ impl Problem {
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = detail.into();
+        self
+    }
+
+    /// Says why in one word of a closed set.
+    #[must_use]
+    pub fn reason(mut self, reason: &'static str) -> Self {
+        self.reason = Some(reason.into());
         self
     }
 
