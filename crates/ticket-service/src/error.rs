@@ -35,6 +35,9 @@ pub enum TicketError {
     /// The request is not JSON, or not of the expected shape.
     #[error("unreadable request: {0}")]
     Unreadable(String),
+    /// The body is announced as something else than JSON.
+    #[error("the body is not announced as JSON")]
+    NotJson,
     /// Members of the request are wrong: name and what is wrong.
     #[error("invalid input: {0:?}")]
     Invalid(Vec<(String, String)>),
@@ -72,6 +75,9 @@ pub enum TicketError {
     /// The kind of file is not accepted.
     #[error("unsupported media type {0}")]
     UnsupportedMedia(String),
+    /// An attached file is known but no longer on the disk; its id.
+    #[error("the attached file {0} is not on the disk")]
+    FileGone(String),
     /// The bridge refused to show or find the customer; its problem code.
     #[error("the bridge answered {code}")]
     Bridge {
@@ -116,6 +122,8 @@ impl TicketError {
                 .detail(format!("There is no such {what} that you may see. It may have been removed; reload the list.")),
             Self::Unreadable(why) => Problem::new("unreadable", 400, "The request can't be read")
                 .detail(format!("{why}. Compare the request with the description at /api/docs.")),
+            Self::NotJson => Problem::new("not_json", 415, "The body must be JSON")
+                .detail("Send the body as JSON with the header `Content-Type: application/json`."),
             Self::Invalid(fields) => fields.iter().fold(
                 Problem::new("invalid", 422, "The request is not right")
                     .detail("Correct the members listed under `errors` and send it again; nothing was changed."),
@@ -146,6 +154,10 @@ impl TicketError {
                 .detail(format!("At most {bytes} bytes are accepted here. Send less, or share a link.")),
             Self::UnsupportedMedia(kind) => Problem::new("unsupported_media", 415, "This kind of file is not accepted")
                 .detail(format!("Files of the kind {kind} are not accepted. Send it as a picture, PDF, text or archive.")),
+            Self::FileGone(_) => Problem::new("file_gone", 500, "The file is gone").detail(
+                "The file is known but no longer on the disk. Ask the sender for it again, and give your administrator \
+                 the request id.",
+            ),
             Self::Bridge { code, status } => bridge_problem(code, *status),
             Self::Database(error) => database_problem(error),
             Self::Internal(_) => internal(),

@@ -1,5 +1,7 @@
 //! The helpdesk: tickets, messages, operators; knows nothing of the CRM.
 
+pub mod app;
+pub mod config;
 pub mod domain;
 pub mod error;
 pub mod store;

@@ -302,7 +302,12 @@ impl Message {
         Self {
             id: record.id,
             kind: record.kind,
-            author: Author { kind, id: record.operator_id, name: Personal::new(record.author_name), initials },
+            author: Author {
+                kind,
+                id: record.operator_id,
+                name: Personal::new(record.author_name),
+                initials,
+            },
             html: Personal::new(record.html),
             text: Personal::new(record.plain),
             channel: record.channel,

@@ -1,9 +1,11 @@
 //! The rules that need no I/O: who may see and do what, how a ticket moves, what a text may look like.
 
 pub mod actor;
+pub mod file_name;
 pub mod html;
 pub mod job;
 pub mod life_cycle;
+pub mod password;
 pub mod text;
 pub mod ticket;
 

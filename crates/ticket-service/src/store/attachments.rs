@@ -125,3 +125,9 @@ pub fn delete_orphan(scope: &mut Scope<'_>, id: &str) -> Result<(), TicketError>
     diesel::delete(orphan).execute(scope.conn)?;
     Ok(())
 }
+
+/// Whether there is a row for a file with this id.
+pub fn is_known(scope: &mut Scope<'_>, id: &str) -> Result<bool, TicketError> {
+    let row = attachments::table.filter(attachments::id.eq(id));
+    Ok(diesel::select(diesel::dsl::exists(row)).get_result(scope.conn)?)
+}

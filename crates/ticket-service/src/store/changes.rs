@@ -12,7 +12,7 @@ use crate::domain::{Line, Reach};
 const BACKLOG_CHANGES_MAX: usize = 1024;
 
 /// What can happen to a ticket. What another node reports under a newer name is a mere change.
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 11] = [
     "opened",
     "changed",
     "answered",
@@ -20,6 +20,7 @@ const KINDS: [&str; 10] = [
     "handed_over",
     "customer_linked",
     "customer_several",
+    "customer_not_found",
     "customer_unlinked",
     "customer_erased",
     "closed",

@@ -4,9 +4,13 @@
 //! [`Store::read`] and [`Store::write`], which want an [`Actor`]. One use case is one closure and one transaction; its
 //! jobs and its history are written in that same transaction, and live updates go out after the commit.
 
+pub mod api_keys;
+pub mod operators;
+pub mod sessions;
 pub mod attachments;
 pub mod changes;
 pub mod counts;
+pub mod customers;
 pub mod events;
 pub mod idempotency;
 pub mod jobs;
@@ -61,6 +65,11 @@ impl Scope<'_> {
     /// A new id with this prefix.
     pub fn new_id(&self, prefix: &str) -> String {
         self.ids.new_id(prefix)
+    }
+
+    /// Tells nobody after all: for generated data that nobody waits for.
+    pub(crate) fn forget_announcements(&mut self) {
+        self.changes.clear();
     }
 
     /// Tells everybody who may see it, once the transaction is committed.

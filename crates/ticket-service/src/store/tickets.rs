@@ -450,14 +450,24 @@ pub fn mark_read(scope: &mut Scope<'_>, number: TicketNumber, seen_at: Timestamp
     Ok(())
 }
 
-/// Tags that begin with these letters, at most `limit`.
+/// Tags of tickets within the actor's reach that begin with these letters, at most `limit`.
 pub fn tags_like(scope: &mut Scope<'_>, prefix: &str, limit: i64) -> Result<Vec<String>, TicketError> {
     let end = format!("{prefix}\u{10ffff}");
-    Ok(ticket_tags::table
-        .filter(ticket_tags::tag.ge(prefix).and(ticket_tags::tag.lt(end)))
+    let tags = ticket_tags::table
+        .inner_join(tickets::table)
+        .filter(ticket_tags::tag.ge(prefix.to_owned()).and(ticket_tags::tag.lt(end)))
         .select(ticket_tags::tag)
         .distinct()
         .order(ticket_tags::tag)
         .limit(limit)
-        .load(scope.conn)?)
+        .into_boxed::<MultiBackend>();
+    let tags = match scope.actor.reach() {
+        Reach::All => tags,
+        Reach::Line { line, operator_id: None } => tags.filter(tickets::line.eq(line.number())),
+        Reach::Line { line, operator_id: Some(id) } => {
+            tags.filter(tickets::line.eq(line.number()).nullable().or(tickets::assignee_id.eq(id)))
+        }
+        Reach::Nothing => return Ok(vec![]),
+    };
+    Ok(tags.load(scope.conn)?)
 }

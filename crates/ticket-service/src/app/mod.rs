@@ -1,0 +1,94 @@
+//! The use cases: each checks who asks, then does its work in one transaction.
+
+pub mod api_keys;
+pub mod change_ticket;
+pub mod list_tickets;
+pub mod open_ticket;
+pub mod post_message;
+pub mod queues;
+pub mod seed;
+pub mod show_ticket;
+pub mod view;
+pub mod me;
+pub mod operators;
+pub mod passwords;
+pub mod permit;
+pub mod rate_limit;
+pub mod sign_in;
+pub mod sign_in_cache;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use db_kit::Database;
+use service_kit::metrics::Metrics;
+use service_kit::{Clock, Ids};
+
+use crate::app::passwords::Passwords;
+use crate::app::rate_limit::RateLimit;
+use crate::app::sign_in_cache::SignInCache;
+use crate::config::Config;
+use crate::store::Store;
+
+/// Everything that a use case needs. One per process; clones share it.
+#[derive(Clone)]
+pub struct App {
+    /// The tickets.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+    /// Ids and random values.
+    pub ids: Ids,
+    /// The settings.
+    pub config: Arc<Config>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Password hashes.
+    pub passwords: Passwords,
+    /// Who may try how often.
+    pub limits: Arc<Limits>,
+    /// Who was found to be signed in a moment ago.
+    pub sign_ins: Arc<SignInCache>,
+}
+
+/// The limits on those who are not signed in.
+#[derive(Debug)]
+pub struct Limits {
+    /// Attempts to sign in from one address.
+    pub sign_in_address: RateLimit<IpAddr>,
+    /// Attempts to sign in for one mail address.
+    pub sign_in_email: RateLimit<String>,
+    /// Requests through the public form from one address.
+    pub form_address: RateLimit<IpAddr>,
+}
+
+impl Limits {
+    fn new(clock: &Clock, config: &Config) -> Self {
+        let limits = &config.limits;
+        Self {
+            sign_in_address: RateLimit::new(
+                clock.clone(),
+                limits.sign_in_per_address,
+                limits.sign_in_window_s,
+            ),
+            sign_in_email: RateLimit::new(clock.clone(), limits.sign_in_per_email, limits.sign_in_window_s),
+            form_address: RateLimit::new(clock.clone(), limits.form_per_address, limits.form_window_s),
+        }
+    }
+}
+
+impl App {
+    /// Puts the service together over an opened and migrated database.
+    pub fn new(config: Config, database: Database, clock: Clock, ids: Ids) -> Self {
+        Self {
+            store: Store::new(database, clock.clone(), ids.clone()),
+            metrics: Metrics::new("guichet_tickets"),
+            passwords: Passwords::new(ids.clone()),
+            limits: Arc::new(Limits::new(&clock, &config)),
+            sign_ins: Arc::new(SignInCache::new(clock.clone())),
+            config: Arc::new(config),
+            clock,
+            ids,
+        }
+    }
+}

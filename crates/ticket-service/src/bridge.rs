@@ -1,0 +1,298 @@
+//! The way to the CRM bridge: asks who wrote and has a card shown. Nothing that comes back is kept or logged here.
+
+use std::time::Duration;
+
+use bridge_contract::{
+    CardQuestion, CustomerCard, CustomerRef, FieldKey, Grant, LookupEmail, LookupPhone, OperatorId, Purpose,
+    ResolveAnswer, ResolveOutcome, ResolveQuestion, RevealQuestion, RevealedField, Version, ViewerRole,
+};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response, Url};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use service_kit::token::{KeyError, Signer, read_key_file};
+use service_kit::{Clock, Ids, Secret};
+
+use crate::config::BridgeConfig;
+use crate::domain::TicketNumber;
+use crate::error::TicketError;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+/// A longer answer is not read.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+const CONNECTIONS_IDLE_MAX: usize = 16;
+const ISSUER: &str = "ticket-service";
+const AUDIENCE: &str = "crm-bridge";
+
+/// Why the way to the bridge can't be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum BridgeSetupError {
+    /// The address is none.
+    #[error("[bridge] url is not an address: write http:// or https://, host and port")]
+    Url,
+    /// The key can't be used.
+    #[error("[bridge] signing_key_file: {0}")]
+    Key(#[from] KeyError),
+    /// The HTTP client can't be built.
+    #[error("the HTTP client for the bridge can't be built: {0}")]
+    Client(#[from] reqwest::Error),
+}
+
+/// Why the bridge did not answer the question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BridgeError {
+    /// The bridge does not accept what this service signs: keys or clocks do not fit.
+    #[error("the bridge refused the grant; check its verify_key_file and the clocks of both machines")]
+    GrantRefused,
+    /// There is no such customer, or it was never found for this ticket.
+    #[error("the bridge does not know this customer for this ticket")]
+    CustomerUnknown,
+    /// The customer was erased in the CRM.
+    #[error("the customer was erased")]
+    CustomerErased,
+    /// The role may not have this field shown.
+    #[error("the field may not be shown to this role")]
+    FieldNotRevealable,
+    /// The operator has looked at too many customers.
+    #[error("the viewing budget is spent")]
+    BudgetSpent,
+    /// The CRM does not answer the bridge, or the bridge does not answer in time or not in the agreed words.
+    #[error("no customer data just now: {0}")]
+    Unavailable(&'static str),
+}
+
+impl BridgeError {
+    const CODES: [(&'static str, u16, Self); 6] = [
+        ("grant_refused", 403, Self::GrantRefused),
+        ("customer_unknown", 404, Self::CustomerUnknown),
+        ("customer_erased", 410, Self::CustomerErased),
+        ("field_not_revealable", 403, Self::FieldNotRevealable),
+        ("viewing_budget_spent", 429, Self::BudgetSpent),
+        ("crm_unavailable", 503, Self::Unavailable("the CRM does not answer the bridge")),
+    ];
+
+    fn from_code(code: &str) -> Self {
+        Self::CODES
+            .into_iter()
+            .find(|(known, ..)| *known == code)
+            .map_or(Self::Unavailable("the bridge reported a problem of its own"), |(.., error)| error)
+    }
+}
+
+impl From<BridgeError> for TicketError {
+    fn from(error: BridgeError) -> Self {
+        let same_kind = |other: &BridgeError| std::mem::discriminant(other) == std::mem::discriminant(&error);
+        let (code, status) = BridgeError::CODES
+            .into_iter()
+            .find(|(_, _, known)| same_kind(known))
+            .map_or(("crm_unavailable", 503), |(code, status, _)| (code, status));
+        Self::Bridge { code: code.to_owned(), status }
+    }
+}
+
+/// The operator at the screen.
+#[derive(Clone, Debug)]
+pub struct Viewer {
+    /// Their id.
+    pub operator: OperatorId,
+    /// Their role.
+    pub role: ViewerRole,
+}
+
+/// Speaks with the bridge. Clones share the connections.
+#[derive(Clone, Debug)]
+pub struct BridgeClient {
+    http: Client,
+    base: Url,
+    signer: Signer,
+}
+
+/// The only thing read of a problem.
+#[derive(Deserialize)]
+struct ProblemCode {
+    code: String,
+}
+
+impl BridgeClient {
+    /// The client that the configuration asks for; none if it names no bridge.
+    ///
+    /// # Errors
+    /// [`BridgeSetupError`] with the setting that is wrong.
+    pub fn from_config(config: &BridgeConfig, clock: Clock, ids: Ids) -> Result<Option<Self>, BridgeSetupError> {
+        if config.url.is_empty() {
+            return Ok(None);
+        }
+        let key = read_key_file(&config.signing_key_file)?;
+        let timeout = Duration::from_millis(config.timeout_ms);
+        Self::new(&config.url, &key, timeout, clock, ids).map(Some)
+    }
+
+    /// A client for the bridge at `url` that signs with this key (PKCS#8 PEM).
+    ///
+    /// # Errors
+    /// [`BridgeSetupError`].
+    pub fn new(url: &str, key: &Secret, timeout: Duration, clock: Clock, ids: Ids) -> Result<Self, BridgeSetupError> {
+        let base = Url::parse(url).ok().filter(|base| matches!(base.scheme(), "http" | "https") && base.has_host());
+        let http = Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(timeout)
+            .redirect(Policy::none())
+            .no_proxy()
+            .no_gzip()
+            .pool_max_idle_per_host(CONNECTIONS_IDLE_MAX)
+            .build()?;
+        let signer = Signer::new(key, ISSUER, AUDIENCE, clock, ids)?;
+        Ok(Self { http, base: base.ok_or(BridgeSetupError::Url)?, signer })
+    }
+
+    /// Who has this address or phone number?
+    ///
+    /// # Errors
+    /// Any [`BridgeError`].
+    pub async fn resolve(
+        &self,
+        ticket: TicketNumber,
+        email: Option<LookupEmail>,
+        phone: Option<LookupPhone>,
+        request_id: &str,
+    ) -> Result<ResolveOutcome, BridgeError> {
+        let ticket = number_on_the_wire(ticket);
+        let question = ResolveQuestion { version: Version, ticket, email, phone };
+        let grant = Grant { ticket, purpose: Purpose::Resolve {} };
+        let answer: ResolveAnswer = self.ask("v1/resolve", grant, &question, request_id).await?;
+        Ok(answer.outcome)
+    }
+
+    /// What may this operator see of the customer?
+    ///
+    /// # Errors
+    /// Any [`BridgeError`].
+    pub async fn card(
+        &self,
+        viewer: &Viewer,
+        ticket: TicketNumber,
+        customer_ref: &CustomerRef,
+        request_id: &str,
+    ) -> Result<CustomerCard, BridgeError> {
+        let ticket = number_on_the_wire(ticket);
+        let question = CardQuestion { version: Version, ticket, customer_ref: customer_ref.clone() };
+        let Viewer { operator, role } = viewer.clone();
+        let purpose = Purpose::Card { operator, role, customer_ref: customer_ref.clone() };
+        let card: CustomerCard = self.ask("v1/card", Grant { ticket, purpose }, &question, request_id).await?;
+        if card.customer_ref == *customer_ref {
+            Ok(card)
+        } else {
+            Err(BridgeError::Unavailable("the bridge answered with another customer"))
+        }
+    }
+
+    /// Shows one masked field in clear; the bridge records it.
+    ///
+    /// # Errors
+    /// Any [`BridgeError`].
+    pub async fn reveal(
+        &self,
+        viewer: &Viewer,
+        ticket: TicketNumber,
+        customer_ref: &CustomerRef,
+        field: &FieldKey,
+        request_id: &str,
+    ) -> Result<RevealedField, BridgeError> {
+        let ticket = number_on_the_wire(ticket);
+        let (customer_ref, field) = (customer_ref.clone(), field.clone());
+        let Viewer { operator, role } = viewer.clone();
+        let question =
+            RevealQuestion { version: Version, ticket, customer_ref: customer_ref.clone(), field: field.clone() };
+        let purpose = Purpose::Reveal { operator, role, customer_ref, field };
+        let revealed: RevealedField =
+            self.ask("v1/reveal", Grant { ticket, purpose }, &question, request_id).await?;
+        if revealed.field.key == question.field {
+            Ok(revealed)
+        } else {
+            Err(BridgeError::Unavailable("the bridge answered with another field"))
+        }
+    }
+
+    async fn ask<Q: Serialize, A: DeserializeOwned>(
+        &self,
+        path: &str,
+        grant: Grant,
+        question: &Q,
+        request_id: &str,
+    ) -> Result<A, BridgeError> {
+        let address = self.base.join(path).map_err(|_| BridgeError::Unavailable("its address is wrong"))?;
+        let token = self.signer.sign(grant).map_err(|_| BridgeError::Unavailable("no grant could be signed"))?;
+        let answer = self
+            .http
+            .post(address)
+            .bearer_auth(token.expose())
+            .header("x-request-id", request_id)
+            .json(question)
+            .send()
+            .await
+            .map_err(|error| failed(&error))?;
+        let status = answer.status();
+        let body = read(answer).await?;
+        if status.is_success() {
+            // What does not fit the contract may hold anything, so the reason is not repeated.
+            return serde_json::from_slice(&body)
+                .map_err(|_| BridgeError::Unavailable("the bridge's answer does not fit the contract"));
+        }
+        Err(match serde_json::from_slice::<ProblemCode>(&body) {
+            Ok(problem) => BridgeError::from_code(&problem.code),
+            Err(_) => BridgeError::Unavailable("the bridge's answer is not of a bridge"),
+        })
+    }
+}
+
+async fn read(mut answer: Response) -> Result<Vec<u8>, BridgeError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(|error| failed(&error))? {
+        if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+            return Err(BridgeError::Unavailable("the bridge's answer is too long"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn failed(error: &reqwest::Error) -> BridgeError {
+    BridgeError::Unavailable(if error.is_timeout() {
+        "the bridge does not answer in time"
+    } else if error.is_connect() {
+        "the bridge can't be reached"
+    } else {
+        "the connection to the bridge broke"
+    })
+}
+
+fn number_on_the_wire(ticket: TicketNumber) -> u64 {
+    u64::try_from(ticket.0).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_of_the_bridge_is_told_with_its_own_status() {
+        for (code, status, error) in BridgeError::CODES {
+            assert_eq!(BridgeError::from_code(code), error);
+            let told = TicketError::from(error).problem();
+            assert_eq!((told.status(), told.code()), (status, "customer_data_unavailable"));
+        }
+        assert!(matches!(BridgeError::from_code("internal_error"), BridgeError::Unavailable(_)));
+    }
+
+    #[test]
+    fn only_a_web_address_leads_to_a_bridge() {
+        let clock = Clock::system();
+        let ids = Ids::seeded(clock.clone(), 1);
+        let (key, _) = service_kit::token::generate_key_pair(&ids).unwrap();
+        let client = |url: &str| BridgeClient::new(url, &key, CONNECT_TIMEOUT, clock.clone(), ids.clone());
+        assert!(client("http://127.0.0.1:8090").is_ok());
+        for wrong in ["", "127.0.0.1:8090", "file:///etc/passwd", "ftp://x", "http://"] {
+            assert!(client(wrong).is_err(), "{wrong}");
+        }
+    }
+}

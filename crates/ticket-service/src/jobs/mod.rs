@@ -1,0 +1,121 @@
+//! Work outside requests. Everything that reaches outside the database happens here, at least once, after the commit.
+
+pub mod runner;
+
+use std::time::Duration;
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use service_kit::metrics::Metrics;
+
+pub use crate::domain::job::Job;
+pub use runner::Runner;
+
+use crate::app::{App, close_resolved, resolve_customer, tidy_up};
+use crate::domain::TicketNumber;
+use crate::domain::job::{ATTEMPTS_MAX, retry_delay_ms};
+use crate::error::TicketError;
+use crate::store::jobs::{self, Claim};
+
+use crate::domain::Actor;
+
+/// A claimed job is nobody else's for so long.
+const LEASE_MS: i64 = 60_000;
+/// A job that takes longer is given up, well before its lease ends.
+const JOB_TIMEOUT: Duration = Duration::from_secs(45);
+
+/// How many jobs ended how.
+#[derive(Clone, Debug, Default)]
+pub struct JobMetrics {
+    done: Counter,
+    failed: Counter,
+    waiting: Gauge,
+    dead: Gauge,
+}
+
+impl JobMetrics {
+    /// Counters that show up in these metrics.
+    pub fn registered_in(metrics: &Metrics) -> Self {
+        let counts = Self::default();
+        metrics.register("jobs_done", "Jobs that were done", counts.done.clone());
+        metrics.register("jobs_failed", "Attempts of jobs that failed", counts.failed.clone());
+        metrics.register("jobs_waiting", "Jobs that wait or run", counts.waiting.clone());
+        metrics.register("jobs_dead", "Jobs that failed too often and wait for people", counts.dead.clone());
+        counts
+    }
+}
+
+/// Runs everything that is due now, one after the other, until nothing is; answers how many jobs were run.
+///
+/// For tests and commands; a running service has a [`Runner`].
+///
+/// # Errors
+/// [`TicketError::Database`]. A job that fails is no error: it is tried again later.
+pub async fn run_due(app: &App) -> Result<usize, TicketError> {
+    let runner = app.ids.new_id("run");
+    let mut count = 0;
+    loop {
+        let claims = claim(app, &runner, 1).await?;
+        if claims.is_empty() {
+            return Ok(count);
+        }
+        for claim in claims {
+            run_claimed(app, &runner, claim).await?;
+            count += 1;
+        }
+    }
+}
+
+async fn claim(app: &App, runner: &str, limit: i64) -> Result<Vec<Claim>, TicketError> {
+    let runner = runner.to_owned();
+    app.store.write(&Actor::system(), move |scope| jobs::claim(scope, &runner, limit, LEASE_MS)).await
+}
+
+/// Runs one claimed job and writes down how it ended.
+async fn run_claimed(app: &App, runner: &str, claim: Claim) -> Result<(), TicketError> {
+    let Claim { id, job, attempt } = claim;
+    let result = match &job {
+        Ok(job) => tokio::time::timeout(JOB_TIMEOUT, run(app, &id, job))
+            .await
+            .unwrap_or_else(|_| Err(TicketError::Internal("it took too long".into()))),
+        Err(error) => Err(TicketError::Internal(format!("this version does not know the job: {error}"))),
+    };
+    let runner = runner.to_owned();
+    match result {
+        Ok(()) => {
+            app.job_metrics.done.inc();
+            app.store.write(&Actor::system(), move |scope| jobs::finish(scope, &runner, &id)).await
+        }
+        Err(error) => {
+            app.job_metrics.failed.inc();
+            let given_up = attempt >= ATTEMPTS_MAX && Job::rest_ms(&id).is_none();
+            let wait_ms = retry_delay_ms(attempt, app.ids.below(u64::MAX));
+            if given_up {
+                tracing::error!(job.id = id, job.attempt = attempt, error.cause = %error, "a job was given up");
+            } else {
+                tracing::warn!(
+                    job.id = id, job.attempt = attempt, job.retry_in_ms = wait_ms, error.cause = %error,
+                    "a job failed and is tried again"
+                );
+            }
+            let cause = error.to_string();
+            app.store
+                .write(&Actor::system(), move |scope| {
+                    let run_at = (!given_up).then(|| scope.now.plus_ms(wait_ms).ms());
+                    jobs::fail(scope, &runner, &id, &cause, run_at)
+                })
+                .await
+        }
+    }
+}
+
+async fn run(app: &App, id: &str, job: &Job) -> Result<(), TicketError> {
+    match job {
+        Job::ResolveCustomer { ticket } => {
+            // The job's id goes to the bridge as the id of the request, so that both logs tell one story.
+            resolve_customer::resolve_opened(app, TicketNumber(*ticket), id).await
+        }
+        Job::CloseResolved {} => close_resolved::close_resolved(app).await.map(drop),
+        Job::TidyUp {} => tidy_up::tidy_up(app).await,
+    }
+}

@@ -1,0 +1,91 @@
+//! Starting the service, and stopping it without losing anything.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::{HttpServer, web};
+use anyhow::Context;
+use db_kit::Database;
+use service_kit::{Clock, Ids};
+
+use crate::app::App;
+use crate::config::Config;
+use crate::http;
+use crate::store::MIGRATIONS;
+
+/// Opens the database, brings it to this version's tables, and puts the service together.
+///
+/// # Errors
+/// With a sentence that names what can't be used.
+pub async fn open(config: Config) -> anyhow::Result<App> {
+    let database = Database::open(&config.database).await.context("[database]")?;
+    let applied = database.migrate(&MIGRATIONS).await?;
+    if !applied.is_empty() {
+        tracing::info!(db.migrations = applied.join(", "), "the database was brought up to date");
+    }
+    let clock = Clock::system();
+    let ids = Ids::random(clock.clone());
+    Ok(App::new(config, database, clock, ids))
+}
+
+/// A running listener.
+pub struct Running {
+    /// To stop it.
+    pub handle: ServerHandle,
+    /// Ends when the listener has stopped.
+    pub ended: tokio::task::JoinHandle<std::io::Result<()>>,
+    /// Where it listens, such as `http://127.0.0.1:8080`.
+    pub address: String,
+}
+
+/// Listens and answers on threads of its own.
+///
+/// # Errors
+/// If the address is taken or not ours.
+pub fn listen(app: &App) -> std::io::Result<Running> {
+    let settings = &app.config.server;
+    let listener = TcpListener::bind(settings.listen)?;
+    let address = format!("http://{}", listener.local_addr()?);
+    let data = web::Data::new(app.clone());
+    let document = Arc::new(http::document());
+    let server = HttpServer::new(move || http::application(data.clone(), &document))
+        .disable_signals()
+        .shutdown_timeout(settings.shutdown_s);
+    let server = match settings.workers {
+        0 => server,
+        workers => server.workers(workers),
+    };
+    let server = server.listen(listener)?.run();
+    Ok(Running { handle: server.handle(), ended: tokio::spawn(server), address })
+}
+
+/// Serves until the process is asked to stop; then finishes what is in flight and closes the database.
+///
+/// # Errors
+/// If the service can't start.
+pub async fn serve(config: Config) -> anyhow::Result<()> {
+    let listen_on = config.server.listen;
+    let grace = Duration::from_secs(config.server.shutdown_s);
+    let app = open(config).await?;
+    let running = listen(&app).with_context(|| format!("[server] listen = {listen_on} can't be used"))?;
+    announce(&running.address)?;
+    service_kit::shutdown::signal_received().await;
+    tracing::info!("stopping: requests in flight are finished");
+    app.stop();
+    if tokio::time::timeout(grace, running.handle.stop(true)).await.is_err() {
+        tracing::warn!("some requests were not finished in time");
+    }
+    app.store.database().close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Tells whoever started the service where it is. The log goes elsewhere, so this is the only line there.
+fn announce(address: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "listening on {address}")?;
+    out.flush()
+}
