@@ -4,6 +4,8 @@ pub mod app;
 pub mod config;
 pub mod domain;
 pub mod error;
+pub mod http;
+pub mod server;
 pub mod store;
 
 pub use error::TicketError;

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use db_kit::Database;
 use service_kit::metrics::Metrics;
 use service_kit::{Clock, Ids};
+use tokio::sync::watch;
 
 use crate::app::passwords::Passwords;
 use crate::app::rate_limit::RateLimit;
@@ -49,6 +50,7 @@ pub struct App {
     pub limits: Arc<Limits>,
     /// Who was found to be signed in a moment ago.
     pub sign_ins: Arc<SignInCache>,
+    stopping: watch::Sender<bool>,
 }
 
 /// The limits on those who are not signed in.
@@ -86,9 +88,22 @@ impl App {
             passwords: Passwords::new(ids.clone()),
             limits: Arc::new(Limits::new(&clock, &config)),
             sign_ins: Arc::new(SignInCache::new(clock.clone())),
+            stopping: watch::Sender::new(false),
             config: Arc::new(config),
             clock,
             ids,
         }
+    }
+
+    /// Asks everything that never ends by itself (live updates, jobs) to end.
+    pub fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// Resolves once [`App::stop`] was called.
+    pub async fn stopped(&self) {
+        let mut stopping = self.stopping.subscribe();
+        // An error means that nobody is left who could ask; that is the end, too.
+        let _ended = stopping.wait_for(|stopping| *stopping).await;
     }
 }

@@ -20,7 +20,7 @@ use crate::http::unread::from_json;
 use crate::store::idempotency::IdempotencyKey;
 
 /// The name of the session cookie.
-pub const SESSION_COOKIE: &str = "guichet_session";
+pub(crate) const SESSION_COOKIE: &str = "guichet_session";
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENCY_KEY_CHARS_MAX: usize = 128;
@@ -39,7 +39,7 @@ fn header<'r>(request: &'r HttpRequest, name: &HeaderName) -> Option<&'r str> {
 
 /// The caller: a signed-in operator or an API key. A change with a cookie must come from our own pages.
 #[derive(Clone, Debug)]
-pub struct SignedIn(pub Actor);
+pub(crate) struct SignedIn(pub(crate) Actor);
 
 impl FromRequest for SignedIn {
     type Error = TicketError;
@@ -60,7 +60,7 @@ impl FromRequest for SignedIn {
 
 /// What the caller showed to prove who they are; for signing out, and for asking again during a long answer.
 #[derive(Clone, Debug)]
-pub struct Shown(pub Credential);
+pub(crate) struct Shown(pub(crate) Credential);
 
 impl FromRequest for Shown {
     type Error = TicketError;
@@ -73,7 +73,7 @@ impl FromRequest for Shown {
 
 /// A request that a browser did not send on behalf of another site. For what needs no sign-in but sets a cookie.
 #[derive(Clone, Copy, Debug)]
-pub struct SameSite;
+pub(crate) struct SameSite;
 
 impl FromRequest for SameSite {
     type Error = TicketError;
@@ -114,11 +114,11 @@ fn same_site(request: &HttpRequest, app: &App, strict: bool) -> Result<(), Ticke
 
 /// The JSON body, and the idempotency key if the caller sent one.
 #[derive(Clone, Debug)]
-pub struct Body<T> {
+pub(crate) struct Body<T> {
     /// What was sent.
-    pub value: T,
+    pub(crate) value: T,
     /// From the header `Idempotency-Key`, with the fingerprint of this request.
-    pub idempotency_key: Option<IdempotencyKey>,
+    pub(crate) idempotency_key: Option<IdempotencyKey>,
 }
 
 impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
@@ -187,7 +187,7 @@ fn idempotency_key(request: &HttpRequest, body: &[u8]) -> Result<Option<Idempote
 
 /// The version that a change was made from: the ETag in `If-Match`, such as `"7"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IfMatch(pub i64);
+pub(crate) struct IfMatch(pub(crate) i64);
 
 impl FromRequest for IfMatch {
     type Error = TicketError;
@@ -206,7 +206,7 @@ impl FromRequest for IfMatch {
 
 /// The address that a request comes from. A proxy's word is taken only if the configuration trusts the proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClientAddress(pub IpAddr);
+pub(crate) struct ClientAddress(pub(crate) IpAddr);
 
 impl FromRequest for ClientAddress {
     type Error = TicketError;
