@@ -4,6 +4,7 @@
 
 mod chromium;
 mod client;
+mod customers;
 mod database;
 mod install;
 mod people;
@@ -16,6 +17,7 @@ pub mod workspace;
 
 pub use chromium::chromium;
 pub use client::{Answer, Client};
+pub use customers::Customer;
 pub use database::StackDatabase;
 pub use install::{apt_install, can_install};
 pub use people::SignIn;

@@ -8,7 +8,7 @@ mod tools;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use commands::{codegen, postgres, test, ui};
+use commands::{codegen, demo, postgres, test, ui};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Guichet's developer commands")]
@@ -19,6 +19,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Build everything, start it with a CRM and sample data, print addresses and sign-ins, stop on Ctrl-C
+    Demo(demo::Arguments),
     /// Run every test, on SQLite and PostgreSQL, against a real CRM and in a real browser
     Test(test::Arguments),
     /// Build the web interface, if anything of it has changed
@@ -31,6 +33,7 @@ enum Command {
 
 fn main() -> Result<()> {
     match Arguments::parse().command {
+        Command::Demo(arguments) => demo::run_demo(&arguments),
         Command::Test(arguments) => test::run_all(&arguments),
         Command::Ui => ui::build(),
         Command::Codegen(arguments) => codegen::generate(&arguments),

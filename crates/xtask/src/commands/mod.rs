@@ -1,6 +1,7 @@
 //! One module per command.
 
 pub(crate) mod codegen;
+pub(crate) mod demo;
 pub(crate) mod postgres;
 pub(crate) mod test;
 pub(crate) mod ui;
