@@ -1,0 +1,198 @@
+//! What each command does.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use crm_bridge::app::BridgeMetrics;
+use crm_bridge::app::dry_run::dry_run;
+use crm_bridge::config::Config;
+use crm_bridge::connector::profile::{BUILT_IN, Profile};
+use crm_bridge::http::{self, Listener};
+use crm_bridge::policy::{check, explain, load};
+use crm_bridge::store::vault::Vault;
+use crm_bridge::{MIGRATIONS, jobs, start};
+use db_kit::Database;
+use service_kit::metrics::Metrics;
+use service_kit::{Clock, Ids, config, shutdown, telemetry};
+
+use crate::{Arguments, Command, KeysCommand, PolicyCommand, ProfileCommand};
+
+/// What the names of this service's metrics begin with.
+const METRICS_PREFIX: &str = "guichet_bridge";
+
+pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
+    let settings = || Config::load(arguments.config.as_deref(), config::environment()).context("the settings");
+    match arguments.command {
+        Command::Serve => wait(serve(settings()?)),
+        Command::Migrate => wait(migrate(settings()?)),
+        Command::CheckConfig => check_config(&settings()?),
+        Command::Openapi => {
+            println!("{}", http::openapi().to_pretty_json()?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Keys(KeysCommand::Generate { cache }) => generate_key(&cache),
+        Command::Policy(PolicyCommand::Check) => check_policy(&settings()?),
+        Command::Policy(PolicyCommand::Explain) => explain_policy(&settings()?),
+        Command::Policy(PolicyCommand::DryRun { count }) => wait(run_dry(settings()?, count)),
+        Command::Profile(ProfileCommand::List) => list_profiles(),
+    }
+}
+
+fn wait(work: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
+    actix_web::rt::System::new().block_on(work)
+}
+
+async fn serve(config: Config) -> Result<ExitCode> {
+    telemetry::init(&config.telemetry)?;
+    let database = open(&config).await?;
+    let pending = database.pending(&MIGRATIONS).await?;
+    if !pending.is_empty() {
+        bail!("the database lacks {}: run `crm-bridge migrate` first", pending.join(", "));
+    }
+    let clock = Clock::system();
+    let metrics = Metrics::new(METRICS_PREFIX);
+    let bridge = start::bridge(&config, database, clock.clone(), Ids::random(clock.clone()), &metrics)?;
+    let listener = Listener {
+        bridge: bridge.clone(),
+        verifier: start::verifier(&config, clock)?,
+        metrics,
+        body_bytes_max: config.limits.body_bytes_max,
+    };
+    let port = TcpListener::bind(config.server.listen)
+        .with_context(|| format!("can't listen on {}: is something else there?", config.server.listen))?;
+    let address = port.local_addr()?;
+    let server = http::serve(listener, &config, port)?;
+    let handle = server.handle();
+    let server = actix_web::rt::spawn(server);
+    let job = actix_web::rt::spawn(jobs::forget_old_cards(bridge.clone()));
+    println!("listening on http://{address}");
+    std::io::stdout().flush()?;
+    shutdown::signal_received().await;
+    tracing::info!("stopping: requests under way are finished");
+    handle.stop(true).await;
+    job.abort();
+    server.await??;
+    bridge.store.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn migrate(config: Config) -> Result<ExitCode> {
+    let applied = open(&config).await?.migrate(&MIGRATIONS).await?;
+    match applied.as_slice() {
+        [] => println!("the database is up to date"),
+        names => println!("applied {}", names.join(", ")),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn open(config: &Config) -> Result<Database> {
+    Ok(Database::open(&config.database).await?)
+}
+
+fn check_config(config: &Config) -> Result<ExitCode> {
+    let clock = Clock::system();
+    let mut faults: Vec<String> = Vec::new();
+    let mut note = |outcome: Result<(), String>| faults.extend(outcome.err());
+    note(config.database.backend().map(drop).map_err(|error| error.to_string()));
+    note(start::verifier(config, clock.clone()).map(drop).map_err(|error| error.to_string()));
+    note(config.phone_rules().map(drop));
+    let key = service_kit::token::read_key_file(&config.cache.key_file).map_err(|error| error.to_string());
+    note(key.and_then(|key| Vault::new(&key, start::walls(config)).map(drop)));
+    let connector = config.profile().and_then(|profile| {
+        let metrics = Metrics::new(METRICS_PREFIX);
+        let policy = start::policy(config, &profile).map_err(|error| error.to_string())?;
+        start::connector(config, &policy, profile, &clock, &metrics, &BridgeMetrics::new(&metrics))
+            .map(drop)
+            .map_err(|error| error.to_string())
+    });
+    note(connector);
+    if faults.is_empty() {
+        println!("the settings can be used");
+        return Ok(ExitCode::SUCCESS);
+    }
+    for fault in &faults {
+        eprintln!("{fault}");
+    }
+    Ok(ExitCode::FAILURE)
+}
+
+fn generate_key(file: &Path) -> Result<ExitCode> {
+    let key = Vault::generate_key(&Ids::random(Clock::system()));
+    let mut options = std::fs::OpenOptions::new();
+    let mut output = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file)
+        .with_context(|| format!("{} can't be made; an existing key is never overwritten", file.display()))?;
+    writeln!(output, "{}", key.expose())?;
+    println!("wrote {}; without it kept cards can't be opened", file.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check_policy(config: &Config) -> Result<ExitCode> {
+    let profile = config.profile().map_err(anyhow::Error::msg)?;
+    let file = config.policy.file.display();
+    let text = std::fs::read_to_string(&config.policy.file).with_context(|| format!("the field policy {file}"))?;
+    let policy = match load::load(&text) {
+        Ok(policy) => policy,
+        Err(errors) => {
+            errors.iter().for_each(|error| println!("{file}, {error}"));
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let remarks = check::check(&policy, &profile).map_err(anyhow::Error::msg)?;
+    for remark in &remarks {
+        let weight = if remark.refused { "refused" } else { "note" };
+        println!("{file}, line {}: {weight}: {}", remark.line, remark.message);
+    }
+    if !check::passes(&remarks) {
+        println!("the policy can't be used with {}", profile.head.title);
+        return Ok(ExitCode::FAILURE);
+    }
+    println!(
+        "policy \"{}\" number {} can be used with {}: {} fields, sha256 {}",
+        policy.name,
+        policy.number,
+        profile.head.title,
+        policy.fields.len(),
+        policy.hash()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn explain_policy(config: &Config) -> Result<ExitCode> {
+    let profile = config.profile().map_err(anyhow::Error::msg)?;
+    print!("{}", explain::text(&start::policy(config, &profile)?));
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn run_dry(config: Config, count: u64) -> Result<ExitCode> {
+    telemetry::init(&config.telemetry)?;
+    let profile = config.profile().map_err(anyhow::Error::msg)?;
+    let title = profile.head.title.clone();
+    let policy = start::policy(&config, &profile)?;
+    let metrics = Metrics::new(METRICS_PREFIX);
+    let counts = BridgeMetrics::new(&metrics);
+    let connector = start::connector(&config, &policy, profile, &Clock::system(), &metrics, &counts)?;
+    let phones = config.phone_rules().map_err(anyhow::Error::msg)?;
+    match dry_run(&connector, &policy, &phones, count).await {
+        Ok(report) => {
+            print!("{}", report.text(&policy, &title));
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(trouble) => bail!("{title} can't be asked: {}", trouble.as_str()),
+    }
+}
+
+fn list_profiles() -> Result<ExitCode> {
+    for (name, text) in BUILT_IN {
+        let profile = Profile::load(text).with_context(|| format!("profile {name}"))?;
+        println!("{name:<12}{:<24}{}", profile.head.title, profile.head.verified);
+    }
+    Ok(ExitCode::SUCCESS)
+}

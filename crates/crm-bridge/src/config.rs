@@ -1,0 +1,219 @@
+//! Settings of the service. The commented defaults are `config/crm-bridge.default.toml`.
+
+use std::path::{Path, PathBuf};
+
+use db_kit::DatabaseConfig;
+use serde::Deserialize;
+use service_kit::config::{self, ConfigError};
+use service_kit::telemetry::TelemetryConfig;
+use service_kit::{Secret, token};
+
+use crate::connector::profile::{BUILT_IN, Profile};
+use crate::policy::value::PhoneRules;
+
+/// The defaults, as text.
+pub const DEFAULTS: &str = include_str!("../../../config/crm-bridge.default.toml");
+/// Begins the names of environment variables.
+pub const ENVIRONMENT_PREFIX: &str = "GUICHET_BRIDGE";
+
+/// All settings.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The listener.
+    pub server: ServerConfig,
+    /// The bridge's own database.
+    pub database: DatabaseConfig,
+    /// Who may ask.
+    pub ticket_service: TicketServiceConfig,
+    /// Whom to ask.
+    pub crm: CrmConfig,
+    /// What may be shown.
+    pub policy: PolicyConfig,
+    /// What is kept.
+    pub cache: CacheConfig,
+    /// How national numbers are read.
+    pub phones: PhonesConfig,
+    /// Limits on everything.
+    pub limits: LimitsConfig,
+    /// The log.
+    pub telemetry: TelemetryConfig,
+    /// Walls that a test takes away.
+    #[cfg(feature = "sabotage")]
+    #[serde(default)]
+    pub sabotage: crate::walls::Sabotage,
+}
+
+/// Section `[server]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Address and port; port 0 takes a free one.
+    pub listen: std::net::SocketAddr,
+    /// Threads that answer.
+    pub workers: usize,
+    /// How long requests under way may take to finish.
+    pub shutdown_timeout_s: u64,
+}
+
+/// Section `[ticket_service]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TicketServiceConfig {
+    /// Its public key.
+    pub verify_key_file: PathBuf,
+}
+
+/// Section `[crm]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CrmConfig {
+    /// Name of a profile that ships, or a file.
+    pub profile: String,
+    /// Where the CRM is.
+    pub base_url: String,
+    /// File with the key.
+    pub secret_file: PathBuf,
+    /// The key itself.
+    pub secret: Secret,
+    /// The CRM's database.
+    pub database: String,
+    /// Allows http to another machine.
+    pub allow_plain_http: bool,
+    /// Time to connect.
+    pub connect_timeout_ms: u64,
+    /// Time for everything.
+    pub total_timeout_ms: u64,
+}
+
+/// Section `[policy]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyConfig {
+    /// The field policy.
+    pub file: PathBuf,
+}
+
+/// Section `[cache]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CacheConfig {
+    /// The key.
+    pub key_file: PathBuf,
+    /// A card younger than this is shown without asking.
+    pub fresh_s: u32,
+    /// A card older than this is not shown.
+    pub age_max_s: u32,
+}
+
+/// Section `[phones]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PhonesConfig {
+    /// Home country.
+    pub country_code: String,
+    /// What is dialled before a national number.
+    pub trunk_prefix: String,
+}
+
+/// Section `[limits]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// A question of the ticket service.
+    pub body_bytes_max: usize,
+    /// An answer of the CRM.
+    pub answer_bytes_max: usize,
+    /// Nesting of an answer of the CRM.
+    pub depth_max: usize,
+    /// Records of one answer.
+    pub records_max: usize,
+    /// Requests to the CRM at once.
+    pub requests_at_once_max: usize,
+    /// Wait for a turn.
+    pub turn_timeout_ms: u64,
+    /// Failures before a pause.
+    pub failures_max: u32,
+    /// The pause.
+    pub pause_ms: u32,
+}
+
+impl Config {
+    /// Reads defaults, file and environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with file and key.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        config::load(DEFAULTS, file, ENVIRONMENT_PREFIX, environment)
+    }
+
+    /// The profile, from those that ship or from a file.
+    ///
+    /// # Errors
+    /// A sentence with name or file and line.
+    pub fn profile(&self) -> Result<Profile, String> {
+        let name = &self.crm.profile;
+        let text = match BUILT_IN.iter().find(|(built_in, _)| built_in == name) {
+            Some((_, text)) => (*text).to_owned(),
+            None if name.ends_with(".toml") => {
+                std::fs::read_to_string(name).map_err(|error| format!("the profile {name} can't be read: {error}"))?
+            }
+            None => return Err(format!("there is no profile `{name}`; see `crm-bridge profile list`")),
+        };
+        Profile::load(&text).map_err(|error| format!("profile {name}, {error}"))
+    }
+
+    /// The CRM's key.
+    ///
+    /// # Errors
+    /// A sentence that says which setting is missing.
+    pub fn crm_secret(&self) -> Result<Secret, String> {
+        if !self.crm.secret.expose().is_empty() {
+            return Ok(self.crm.secret.clone());
+        }
+        if self.crm.secret_file.as_os_str().is_empty() {
+            return Err("set crm.secret_file to a file with the CRM's key".to_owned());
+        }
+        let text = token::read_key_file(&self.crm.secret_file).map_err(|error| error.to_string())?;
+        match text.expose().trim() {
+            "" => Err(format!("{} is empty", self.crm.secret_file.display())),
+            key => Ok(Secret::new(key)),
+        }
+    }
+
+    /// The rules for national numbers.
+    ///
+    /// # Errors
+    /// A sentence, if they are not digits.
+    pub fn phone_rules(&self) -> Result<PhoneRules, String> {
+        let digits = |key: &str, text: &str| match text {
+            "" => Ok(None),
+            text if text.chars().all(|c| c.is_ascii_digit()) && text.len() <= 4 => Ok(Some(text.to_owned())),
+            _ => Err(format!("phones.{key} has digits only, such as \"7\"")),
+        };
+        Ok(PhoneRules {
+            country_code: digits("country_code", &self.phones.country_code)?,
+            trunk_prefix: digits("trunk_prefix", &self.phones.trunk_prefix)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_complete_and_name_a_profile_that_ships() {
+        let config = Config::load(None, []).unwrap();
+        assert_eq!(config.profile().unwrap().head.name, "sandbox");
+    }
+
+    #[test]
+    fn a_missing_secret_says_which_setting_to_set() {
+        let error = Config::load(None, []).unwrap().crm_secret().unwrap_err();
+        assert!(error.contains("crm.secret_file"), "{error}");
+    }
+}

@@ -1,0 +1,102 @@
+//! Errors as problem details. The one place where a use case's error gets a status and a sentence for people.
+
+use actix_web::HttpRequest;
+use actix_web::error::JsonPayloadError;
+use actix_web::http::header::RETRY_AFTER;
+use actix_web::web::JsonConfig;
+use db_kit::DbError;
+use service_kit::Problem;
+use service_kit::http::RequestId;
+
+use crate::app::BridgeError;
+use crate::connector::trouble::Trouble;
+
+/// The problem for an error, with the id under which the log tells more.
+pub(super) fn problem(error: &BridgeError, request_id: &str) -> Problem {
+    let problem = match error {
+        BridgeError::GrantRefused(why) => Problem::new("grant_refused", 403, "The grant does not cover the question")
+            .detail(format!("The token was signed for something else: {why}.")),
+        BridgeError::LookupMissing => Problem::new("lookup_missing", 422, "Nothing to look up")
+            .detail("Send a mail address or a phone number; what was sent is neither."),
+        BridgeError::CustomerUnknown => Problem::new("customer_unknown", 404, "The customer is not known")
+            .detail("There is no such customer for this ticket. Look the customer up again."),
+        BridgeError::CustomerErased => Problem::new("customer_erased", 410, "The customer has been erased")
+            .detail("The CRM has no record of this customer any more, so there is nothing to show."),
+        BridgeError::FieldNotRevealable => Problem::new("field_not_revealable", 403, "The field stays hidden")
+            .detail("The field policy does not let this role see this field in clear."),
+        BridgeError::CrmUnavailable(trouble) => {
+            let problem = Problem::new("crm_unavailable", 503, "The CRM can't be asked")
+                .detail(sentence(*trouble))
+                .reason(trouble.as_str());
+            problem.header(RETRY_AFTER, "10")
+        }
+        BridgeError::Database(error) if error.is_transient() => {
+            tracing::error!(error = %error, "the database can't be used");
+            Problem::new("database_unavailable", 503, "The bridge's database is not available")
+                .detail("The question can be asked again in a moment.")
+                .header(RETRY_AFTER, "1")
+        }
+        BridgeError::Database(error) => internal(error),
+        BridgeError::Internal(what) => {
+            tracing::error!(what, "something that cannot be");
+            Problem::new("internal_error", 500, "Internal error")
+                .detail("This is a fault of the bridge. The log tells more under the request id.")
+        }
+    };
+    problem.request_id(request_id)
+}
+
+fn internal(error: &DbError) -> Problem {
+    tracing::error!(error = %error, "a database operation failed");
+    Problem::new("internal_error", 500, "Internal error")
+        .detail("This is a fault of the bridge. The log tells more under the request id.")
+}
+
+fn sentence(trouble: Trouble) -> &'static str {
+    match trouble {
+        Trouble::Unreachable => "The CRM does not accept connections. Ticket work goes on; ask again later.",
+        Trouble::Timeout => "The CRM did not answer in time. Ticket work goes on; ask again later.",
+        Trouble::Broken => "The CRM broke off its answer. Ask again later.",
+        Trouble::CircuitOpen => "The CRM has failed several times and is left alone for a while. Ask again later.",
+        Trouble::Busy => "Too many questions to the CRM are under way. Ask again in a moment.",
+        Trouble::RateLimited => "The CRM says that it is asked too often. Ask again later.",
+        Trouble::Credentials => "The CRM does not accept the bridge's key. An administrator has to renew it.",
+        Trouble::Refused => {
+            "The CRM refused the request, as when a field or a path is unknown there. An administrator has to check \
+             the profile with `crm-bridge policy dry-run`."
+        }
+        Trouble::ServerError => "The CRM reported an error of its own. Ask again later.",
+        Trouble::Redirect => "The CRM points to another address, which is not followed. Check crm.base_url.",
+        Trouble::TooLarge => "The CRM's answer is larger than the bridge reads.",
+        Trouble::TooDeep => "The CRM's answer is nested more deeply than the bridge reads.",
+        Trouble::Empty => "The CRM answered with nothing. Ask again later.",
+        Trouble::NotJson => "The CRM did not answer with JSON in UTF-8. Ask again later, or check crm.base_url.",
+        Trouble::UnexpectedShape => "The CRM's answer is not of the shape that its profile describes.",
+        Trouble::NotOffered => "This CRM can't be asked that; its profile has no such filter.",
+    }
+}
+
+/// How bodies are read, and what is said about those that can't be.
+pub(super) fn json_config(body_bytes_max: usize) -> JsonConfig {
+    JsonConfig::default().limit(body_bytes_max).error_handler(move |error, request: &HttpRequest| {
+        let problem = match &error {
+            JsonPayloadError::OverflowKnownLength { .. } | JsonPayloadError::Overflow { .. } => {
+                Problem::new("body_too_large", 413, "The question is too large")
+                    .detail(format!("A question has at most {body_bytes_max} bytes."))
+            }
+            JsonPayloadError::ContentType => Problem::new("content_type_wrong", 415, "The question is not JSON")
+                .detail("Send it with Content-Type: application/json."),
+            JsonPayloadError::Deserialize(cause) if cause.is_data() => {
+                Problem::new("body_invalid", 422, "The question is not of the expected shape").detail(format!(
+                    "The member at line {}, column {} is unknown, missing, or of another type or version than the \
+                     contract says.",
+                    cause.line(),
+                    cause.column()
+                ))
+            }
+            _ => Problem::new("body_unreadable", 400, "The question can't be read")
+                .detail("The body is not JSON in UTF-8."),
+        };
+        problem.request_id(RequestId::of(request).as_str()).into()
+    })
+}

@@ -1,0 +1,170 @@
+//! From settings to a bridge that can answer.
+
+use std::sync::Arc;
+
+use db_kit::Database;
+use service_kit::metrics::Metrics;
+use service_kit::token::{self, Verifier};
+use service_kit::{Clock, Ids};
+
+use crate::app::{Bridge, BridgeMetrics, CacheLimits};
+use crate::config::Config;
+use crate::connector::client::{Client, ClientConfig};
+use crate::connector::guard::{Guard, GuardLimits};
+use crate::connector::profile::Profile;
+use crate::connector::projection::{KeyWatch, Limits, Plan};
+use crate::connector::{Connector, Parts};
+use crate::policy::lexicon::Lexicon;
+use crate::policy::load::load;
+use crate::policy::{Policy, check};
+use crate::store::Store;
+use crate::store::vault::Vault;
+use crate::walls::Walls;
+
+/// Who signs grants, and for whom.
+const ISSUER: &str = "ticket-service";
+const AUDIENCE: &str = "crm-bridge";
+
+/// Why the bridge can't start: one sentence or several, each with what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StartError(pub String);
+
+impl From<String> for StartError {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+/// The walls as configured: all of them, unless this is a test build.
+#[must_use]
+pub fn walls(config: &Config) -> Walls {
+    #[cfg(feature = "sabotage")]
+    return Walls::without(config.sabotage);
+    #[cfg(not(feature = "sabotage"))]
+    {
+        let _ = config;
+        Walls::standing()
+    }
+}
+
+/// Reads the policy file and refuses it if it may not be used with this profile.
+///
+/// # Errors
+/// All that is wrong, a line each.
+pub fn policy(config: &Config, profile: &Profile) -> Result<Policy, StartError> {
+    let file = &config.policy.file;
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| format!("the field policy {} can't be read: {error}", file.display()))?;
+    let lines = |lines: Vec<String>| {
+        StartError(lines.iter().map(|line| format!("{}, {line}", file.display())).collect::<Vec<_>>().join("\n"))
+    };
+    let policy = load(&text).map_err(|errors| lines(errors.iter().map(ToString::to_string).collect()))?;
+    let remarks = check::check(&policy, profile)?;
+    if !check::passes(&remarks) {
+        let refused = remarks.iter().filter(|remark| remark.refused);
+        return Err(lines(refused.map(|remark| format!("line {}: {}", remark.line, remark.message)).collect()));
+    }
+    Ok(policy)
+}
+
+/// The connector alone, as `policy dry-run` needs it.
+///
+/// # Errors
+/// [`StartError`].
+pub fn connector(
+    config: &Config,
+    policy: &Policy,
+    profile: Profile,
+    clock: &Clock,
+    metrics: &Metrics,
+    counts: &BridgeMetrics,
+) -> Result<Connector, StartError> {
+    let walls = walls(config);
+    let limits = &config.limits;
+    let parse_limits = Limits {
+        answer_bytes_max: limits.answer_bytes_max,
+        depth_max: limits.depth_max.clamp(1, 100),
+        records_max: limits.records_max,
+    };
+    let client = ClientConfig {
+        base_url: config.crm.base_url.clone(),
+        connect_timeout_ms: config.crm.connect_timeout_ms,
+        total_timeout_ms: config.crm.total_timeout_ms,
+        answer_bytes_max: limits.answer_bytes_max,
+        allow_plain_http: config.crm.allow_plain_http,
+    };
+    let client = Client::new(&client, &profile.auth, &config.crm_secret()?, walls)?;
+    let needs_database = [&profile.person.list, &profile.person.one].iter().any(|path| path.contains("{database}"));
+    if needs_database && config.crm.database.is_empty() {
+        return Err(StartError(format!("{} needs crm.database, the name of its database", profile.head.title)));
+    }
+    let guard = GuardLimits {
+        requests_at_once_max: limits.requests_at_once_max.max(1),
+        failures_max: limits.failures_max.max(1),
+        pause_ms: i64::from(limits.pause_ms),
+        turn_timeout_ms: limits.turn_timeout_ms,
+    };
+    let watch = KeyWatch::new(Lexicon::with(&profile.deny.words)?);
+    watch.register(metrics);
+    let counts = counts.clone();
+    Ok(Connector::new(Parts {
+        client,
+        guard: Guard::new(guard, clock.clone()),
+        plan: Plan::compile(policy, &profile, parse_limits),
+        profile,
+        watch,
+        database: Some(config.crm.database.clone()).filter(|name| !name.is_empty()),
+        walls,
+        report: Box::new(move |outcome, seconds| counts.crm_request(outcome, seconds)),
+    }))
+}
+
+/// The whole bridge, on an open and migrated database.
+///
+/// # Errors
+/// [`StartError`].
+pub fn bridge(
+    config: &Config,
+    database: Database,
+    clock: Clock,
+    ids: Ids,
+    metrics: &Metrics,
+) -> Result<Bridge, StartError> {
+    let walls = walls(config);
+    let profile = config.profile()?;
+    let policy = policy(config, &profile)?;
+    let counts = BridgeMetrics::new(metrics);
+    let connector = connector(config, &policy, profile, &clock, metrics, &counts)?;
+    let key = token::read_key_file(&config.cache.key_file).map_err(|error| {
+        StartError(format!("{error}. Set cache.key_file; make a key with `crm-bridge keys generate --cache FILE`"))
+    })?;
+    Ok(Bridge {
+        policy: Arc::new(policy),
+        connector,
+        store: Store::new(database, walls),
+        vault: Vault::new(&key, walls)?,
+        phones: config.phone_rules()?,
+        cache: CacheLimits {
+            fresh_ms: i64::from(config.cache.fresh_s) * 1_000,
+            age_max_ms: i64::from(config.cache.age_max_s) * 1_000,
+        },
+        walls,
+        metrics: counts,
+        clock,
+        ids,
+    })
+}
+
+/// Checks grants of the ticket service.
+///
+/// # Errors
+/// [`StartError`].
+pub fn verifier(config: &Config, clock: Clock) -> Result<Verifier, StartError> {
+    let file = &config.ticket_service.verify_key_file;
+    let key = token::read_key_file(file).map_err(|error| {
+        StartError(format!("{error}. Set ticket_service.verify_key_file to the ticket service's public key"))
+    })?;
+    Verifier::new(key.expose(), ISSUER, AUDIENCE, clock)
+        .map_err(|error| StartError(format!("{}: {error}", file.display())))
+}
