@@ -7,6 +7,7 @@ mod client;
 mod customers;
 mod database;
 mod install;
+pub mod load;
 mod people;
 mod postgres;
 mod process;
