@@ -53,17 +53,16 @@ pub(crate) fn output(command: &mut Command) -> Result<Vec<u8>> {
     Ok(output.stdout)
 }
 
-/// Runs `npm ci` unless what is installed comes from this very lock file.
+/// Runs `npm ci` unless what is installed is newer than the lock file.
 pub(crate) fn npm_ci(folder: &Path) -> Result<()> {
-    let lock = std::fs::read(folder.join("package-lock.json"))
+    let changed = |file: &str| folder.join(file).metadata().and_then(|about| about.modified()).ok();
+    let lock = changed("package-lock.json")
         .with_context(|| format!("{} has no package-lock.json", folder.display()))?;
-    let stamp = folder.join("node_modules/.installed-from");
-    if std::fs::read(&stamp).is_ok_and(|installed| installed == lock) {
+    // npm's own note of what it installed.
+    if changed("node_modules/.package-lock.json").is_some_and(|installed| installed >= lock) {
         return Ok(());
     }
-    run(npm(folder)?.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]))?;
-    std::fs::write(stamp, lock)?;
-    Ok(())
+    run(npm(folder)?.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]))
 }
 
 /// When the newest file below these paths was last changed.

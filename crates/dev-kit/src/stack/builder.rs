@@ -143,10 +143,15 @@ impl StackBuilder {
             generate.args(["keys", "generate", "--private"]).arg(&private).arg("--public").arg(&public);
             run(generate).context("can't make the key pair of the ticket service")?;
         }
-        for file in [self.dir.join(BRIDGE).join("cache-key"), self.dir.join("crm/secret")] {
-            if !file.exists() {
-                secrets::write_private(&file, secrets::hex(32)?.as_bytes())?;
-            }
+        let cache = self.dir.join(BRIDGE).join("cache-key");
+        if !cache.exists() {
+            let mut generate = Command::new(self.program(BRIDGE));
+            generate.args(["keys", "generate", "--cache"]).arg(&cache);
+            run(generate).context("can't make the bridge's key for kept cards")?;
+        }
+        let secret = self.dir.join("crm/secret");
+        if !secret.exists() {
+            secrets::write_private(&secret, secrets::hex(32)?.as_bytes())?;
         }
         Ok(())
     }

@@ -17,14 +17,9 @@ pub(super) fn all(report: &mut Report) {
     report.check("spelling", || run(Command::new(typos()?).current_dir(workspace::root())));
     let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
     report.check("lints", || run(cargo().args(clippy)));
-    if workspace::program("cargo-deny").is_some() {
-        // Advisories are looked up elsewhere: they need a network that a test run may not have.
-        let deny =
-            ["deny", "--all-features", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"];
-        report.check("dependencies", || run(cargo().args(deny)));
-    } else {
-        report.leave_out("dependencies", "cargo-deny is not installed (`cargo install --locked cargo-deny`)");
-    }
+    // Advisories are looked up elsewhere: they need a network that a test run may not have.
+    let deny = ["deny", "--all-features", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"];
+    report.check("dependencies", || run(cargo().args(deny)));
 }
 
 /// The spelling checker: the installed one, or one in a virtual environment below the target folder.

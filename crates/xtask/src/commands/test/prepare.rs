@@ -5,12 +5,14 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use dev_kit::{apt_install, can_install, chromium, find_postgres, workspace};
 
+use crate::tools::{cargo, run};
+
+/// Installed from crates.io if they are not there.
+const CARGO_TOOLS: [(&str, &str); 2] = [("cargo-nextest", "0.9.143"), ("cargo-deny", "0.20.2")];
+
 /// Looks for every program; says in one sentence each what is missing and how to get it.
 pub(super) fn tools() -> Result<()> {
     let mut missing = Vec::new();
-    if let Err(error) = cargo_nextest() {
-        missing.push(error.to_string());
-    }
     for (found, packages) in [
         (find_postgres().map(drop), &["postgresql"][..]),
         (chromium().map(drop), &["chromium"]),
@@ -25,17 +27,27 @@ pub(super) fn tools() -> Result<()> {
             missing.push(error.to_string());
         }
     }
+    for tool in CARGO_TOOLS {
+        if let Err(error) = cargo_tool(tool) {
+            missing.push(error.to_string());
+        }
+    }
     if !missing.is_empty() {
         bail!("{}", missing.join("; "));
     }
     Ok(())
 }
 
-fn cargo_nextest() -> Result<()> {
-    match workspace::program("cargo-nextest") {
-        Some(_) => Ok(()),
-        None => bail!("cargo-nextest was not found: `cargo install --locked cargo-nextest`"),
+/// Takes two or three minutes to build; done without asking only where packages are installed without asking too.
+fn cargo_tool((name, version): (&str, &str)) -> Result<()> {
+    if workspace::program(name).is_some() {
+        return Ok(());
     }
+    if !can_install() {
+        bail!("{name} was not found: `cargo install --locked {name}`");
+    }
+    println!("Installing {name} …");
+    run(cargo().args(["install", "--locked", "--quiet", "--version", version, name]))
 }
 
 fn python_venv() -> Result<()> {
