@@ -118,7 +118,11 @@ impl BridgeClient {
     ///
     /// # Errors
     /// [`BridgeSetupError`] with the setting that is wrong.
-    pub fn from_config(config: &BridgeConfig, clock: Clock, ids: Ids) -> Result<Option<Self>, BridgeSetupError> {
+    pub fn from_config(
+        config: &BridgeConfig,
+        clock: Clock,
+        ids: Ids,
+    ) -> Result<Option<Self>, BridgeSetupError> {
         if config.url.is_empty() {
             return Ok(None);
         }
@@ -131,8 +135,15 @@ impl BridgeClient {
     ///
     /// # Errors
     /// [`BridgeSetupError`].
-    pub fn new(url: &str, key: &Secret, timeout: Duration, clock: Clock, ids: Ids) -> Result<Self, BridgeSetupError> {
-        let base = Url::parse(url).ok().filter(|base| matches!(base.scheme(), "http" | "https") && base.has_host());
+    pub fn new(
+        url: &str,
+        key: &Secret,
+        timeout: Duration,
+        clock: Clock,
+        ids: Ids,
+    ) -> Result<Self, BridgeSetupError> {
+        let base =
+            Url::parse(url).ok().filter(|base| matches!(base.scheme(), "http" | "https") && base.has_host());
         let http = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(timeout)
@@ -178,7 +189,8 @@ impl BridgeClient {
         let question = CardQuestion { version: Version, ticket, customer_ref: customer_ref.clone() };
         let Viewer { operator, role } = viewer.clone();
         let purpose = Purpose::Card { operator, role, customer_ref: customer_ref.clone() };
-        let card: CustomerCard = self.ask("v1/card", Grant { ticket, purpose }, &question, request_id).await?;
+        let card: CustomerCard =
+            self.ask("v1/card", Grant { ticket, purpose }, &question, request_id).await?;
         if card.customer_ref == *customer_ref {
             Ok(card)
         } else {
@@ -201,8 +213,12 @@ impl BridgeClient {
         let ticket = number_on_the_wire(ticket);
         let (customer_ref, field) = (customer_ref.clone(), field.clone());
         let Viewer { operator, role } = viewer.clone();
-        let question =
-            RevealQuestion { version: Version, ticket, customer_ref: customer_ref.clone(), field: field.clone() };
+        let question = RevealQuestion {
+            version: Version,
+            ticket,
+            customer_ref: customer_ref.clone(),
+            field: field.clone(),
+        };
         let purpose = Purpose::Reveal { operator, role, customer_ref, field };
         let revealed: RevealedField =
             self.ask("v1/reveal", Grant { ticket, purpose }, &question, request_id).await?;
@@ -221,7 +237,8 @@ impl BridgeClient {
         request_id: &str,
     ) -> Result<A, BridgeError> {
         let address = self.base.join(path).map_err(|_| BridgeError::Unavailable("its address is wrong"))?;
-        let token = self.signer.sign(grant).map_err(|_| BridgeError::Unavailable("no grant could be signed"))?;
+        let token =
+            self.signer.sign(grant).map_err(|_| BridgeError::Unavailable("no grant could be signed"))?;
         let answer = self
             .http
             .post(address)

@@ -219,7 +219,8 @@ fn is_text(head: &[u8]) -> bool {
         }
         Err(_) => return false,
     };
-    !whole.is_empty() && !whole.chars().any(|char| char.is_control() && !matches!(char, '\n' | '\r' | '\t' | '\u{c}'))
+    !whole.is_empty()
+        && !whole.chars().any(|char| char.is_control() && !matches!(char, '\n' | '\r' | '\t' | '\u{c}'))
 }
 
 fn failed(path: &Path, error: &io::Error) -> TicketError {

@@ -12,8 +12,10 @@ use db_kit::Database;
 use service_kit::{Clock, Ids};
 
 use crate::app::App;
+use crate::bridge::BridgeClient;
 use crate::config::Config;
 use crate::http;
+use crate::jobs::Runner;
 use crate::store::MIGRATIONS;
 
 /// Opens the database, brings it to this version's tables, and puts the service together.
@@ -28,7 +30,8 @@ pub async fn open(config: Config) -> anyhow::Result<App> {
     }
     let clock = Clock::system();
     let ids = Ids::random(clock.clone());
-    Ok(App::new(config, database, clock, ids))
+    let bridge = BridgeClient::from_config(&config.bridge, clock.clone(), ids.clone())?;
+    Ok(App::new(config, database, clock, ids).with_bridge(bridge))
 }
 
 /// A running listener.
@@ -70,6 +73,8 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let listen_on = config.server.listen;
     let grace = Duration::from_secs(config.server.shutdown_s);
     let app = open(config).await?;
+    app.store.follow_other_nodes()?;
+    let jobs = Runner::start(app.clone()).await?;
     let running = listen(&app).with_context(|| format!("[server] listen = {listen_on} can't be used"))?;
     announce(&running.address)?;
     service_kit::shutdown::signal_received().await;
@@ -78,6 +83,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     if tokio::time::timeout(grace, running.handle.stop(true)).await.is_err() {
         tracing::warn!("some requests were not finished in time");
     }
+    jobs.ended().await;
     app.store.database().close().await;
     tracing::info!("stopped");
     Ok(())

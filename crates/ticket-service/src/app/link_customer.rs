@@ -58,9 +58,10 @@ pub(crate) async fn mark_erased(
     number: TicketNumber,
     erased: CustomerRef,
 ) -> Result<(), TicketError> {
+    let system = Actor::system();
     with_tries(|| {
         let erased = erased.as_str().to_owned();
-        app.store.write(&Actor::system(), move |scope| {
+        app.store.write(&system, move |scope| {
             let row = tickets::find(scope, number)?;
             if row.ticket.customer_ref.as_deref() == Some(&erased) {
                 customers::set(scope, &row.ticket, &Link::Erased)?;

@@ -1,18 +1,26 @@
 //! The use cases: each checks who asks, then does its work in one transaction.
 
 pub mod api_keys;
+pub mod attachments;
 pub mod change_ticket;
+pub mod close_resolved;
+pub mod link_customer;
 pub mod list_tickets;
 pub mod open_ticket;
 pub mod post_message;
 pub mod queues;
+pub mod resolve_customer;
+pub mod reveal_field;
 pub mod seed;
+pub mod show_card;
 pub mod show_ticket;
+pub mod tidy_up;
 pub mod view;
 pub mod me;
 pub mod operators;
 pub mod passwords;
 pub mod permit;
+pub mod presence;
 pub mod rate_limit;
 pub mod sign_in;
 pub mod sign_in_cache;
@@ -26,9 +34,13 @@ use service_kit::{Clock, Ids};
 use tokio::sync::watch;
 
 use crate::app::passwords::Passwords;
+use crate::app::presence::Presence;
 use crate::app::rate_limit::RateLimit;
 use crate::app::sign_in_cache::SignInCache;
+use crate::bridge::BridgeClient;
 use crate::config::Config;
+use crate::files::FileStore;
+use crate::jobs::JobMetrics;
 use crate::store::Store;
 
 /// Everything that a use case needs. One per process; clones share it.
@@ -50,6 +62,14 @@ pub struct App {
     pub limits: Arc<Limits>,
     /// Who was found to be signed in a moment ago.
     pub sign_ins: Arc<SignInCache>,
+    /// The way to the CRM bridge, if there is one.
+    pub bridge: Option<BridgeClient>,
+    /// Attached files.
+    pub files: FileStore,
+    /// Who has which ticket open.
+    pub presence: Presence,
+    /// How jobs end.
+    pub job_metrics: JobMetrics,
     stopping: watch::Sender<bool>,
 }
 
@@ -82,9 +102,14 @@ impl Limits {
 impl App {
     /// Puts the service together over an opened and migrated database.
     pub fn new(config: Config, database: Database, clock: Clock, ids: Ids) -> Self {
+        let metrics = Metrics::new("guichet_tickets");
         Self {
+            bridge: None,
+            files: FileStore::new(&config.attachments.dir, config.attachments.bytes_max),
+            presence: Presence::new(clock.clone()),
+            job_metrics: JobMetrics::registered_in(&metrics),
             store: Store::new(database, clock.clone(), ids.clone()),
-            metrics: Metrics::new("guichet_tickets"),
+            metrics,
             passwords: Passwords::new(ids.clone()),
             limits: Arc::new(Limits::new(&clock, &config)),
             sign_ins: Arc::new(SignInCache::new(clock.clone())),
@@ -93,6 +118,13 @@ impl App {
             clock,
             ids,
         }
+    }
+
+    /// The same with a way to the bridge.
+    #[must_use]
+    pub fn with_bridge(mut self, bridge: Option<BridgeClient>) -> Self {
+        self.bridge = bridge;
+        self
     }
 
     /// Asks everything that never ends by itself (live updates, jobs) to end.

@@ -33,7 +33,8 @@ pub async fn tidy_up(app: &App) -> Result<(), TicketError> {
 async fn remove_unsent(app: &App, before_ms: i64) -> Result<(), TicketError> {
     let system = Actor::system();
     loop {
-        let unsent = app.store.read(&system, move |scope| attachments::orphans(scope, before_ms, BATCH)).await?;
+        let unsent =
+            app.store.read(&system, move |scope| attachments::orphans(scope, before_ms, BATCH)).await?;
         if unsent.is_empty() {
             return Ok(());
         }

@@ -1,9 +1,9 @@
 //! Runs jobs as they come due, several at a time, until the service stops.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use crate::app::App;
@@ -19,10 +19,7 @@ const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// Runs jobs in the background. Several processes may each have one.
 #[derive(Debug)]
-pub struct Runner {
-    stop: watch::Sender<bool>,
-    task: tokio::task::JoinHandle<()>,
-}
+pub struct Runner(JoinHandle<()>);
 
 impl Runner {
     /// Queues the recurring jobs if they are not queued, and begins to run whatever is due.
@@ -31,16 +28,14 @@ impl Runner {
     /// [`TicketError::Database`].
     pub async fn start(app: App) -> Result<Self, TicketError> {
         app.store.write(&Actor::system(), jobs::ensure_recurring).await?;
-        let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(Working { id: app.ids.new_id("run"), app, stopped, running: JoinSet::new() }.run());
-        Ok(Self { stop, task })
+        let working = Working { id: app.ids.new_id("run"), app, running: JoinSet::new() };
+        Ok(Self(tokio::spawn(working.run())))
     }
 
-    /// Claims nothing more, waits for what runs, hands back what does not end in time.
-    pub async fn stop(self) {
-        // The runner may have ended already.
-        let _ = self.stop.send(true);
-        if let Err(error) = self.task.await {
+    /// Waits for the end after [`App::stop`]: nothing more is claimed, what runs may finish, and what does not finish in
+    /// time is handed back.
+    pub async fn ended(self) {
+        if let Err(error) = self.0.await {
             tracing::error!(error.cause = %error, "the job runner ended badly");
         }
     }
@@ -49,21 +44,21 @@ impl Runner {
 struct Working {
     id: String,
     app: App,
-    stopped: watch::Receiver<bool>,
     running: JoinSet<()>,
 }
 
 impl Working {
     async fn run(mut self) {
-        while !*self.stopped.borrow() {
+        loop {
             // A bell that rings while this looks for work is heard below: it is kept until somebody waits for it.
             let pause = self.start_due().await.unwrap_or_else(|error| {
                 tracing::warn!(error.cause = %error, "jobs could not be claimed");
                 Some(AFTER_FAILURE)
             });
-            self.wait(pause).await;
+            if self.wait(pause).await.is_break() {
+                return self.end().await;
+            }
         }
-        self.end().await;
     }
 
     /// Starts as many due jobs as there is room for; answers how long to wait before looking again, if nothing happens.
@@ -94,7 +89,7 @@ impl Working {
         Ok(Some(Duration::ZERO))
     }
 
-    async fn wait(&mut self, pause: Option<Duration>) {
+    async fn wait(&mut self, pause: Option<Duration>) -> ControlFlow<()> {
         let pause = async {
             match pause {
                 Some(pause) => sleep(pause).await,
@@ -102,15 +97,18 @@ impl Working {
             }
         };
         tokio::select! {
-            () = pause => {}
+            biased;
+            () = self.app.stopped() => return ControlFlow::Break(()),
             () = self.app.store.jobs_bell().notified() => {}
             Some(_) = self.running.join_next() => {}
-            _ = self.stopped.changed() => {}
+            () = pause => {}
         }
+        ControlFlow::Continue(())
     }
 
     async fn end(mut self) {
-        let all_ended = timeout(GRACE, async { while self.running.join_next().await.is_some() {} }).await.is_ok();
+        let all_ended =
+            timeout(GRACE, async { while self.running.join_next().await.is_some() {} }).await.is_ok();
         if all_ended {
             return;
         }
@@ -118,7 +116,9 @@ impl Working {
         let id = self.id.clone();
         match self.app.store.write(&Actor::system(), move |scope| jobs::hand_back(scope, &id)).await {
             Ok(count) => tracing::info!(jobs.count = count, "handed jobs back"),
-            Err(error) => tracing::warn!(error.cause = %error, "jobs could not be handed back; their leases end soon"),
+            Err(error) => {
+                tracing::warn!(error.cause = %error, "jobs could not be handed back; their leases end soon")
+            }
         }
     }
 }

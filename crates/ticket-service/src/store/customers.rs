@@ -95,13 +95,22 @@ pub fn set(scope: &mut Scope<'_>, before: &TicketRecord, link: &Link) -> Result<
 }
 
 /// Drops one candidate, which was erased in the CRM.
-pub fn drop_candidate(scope: &mut Scope<'_>, ticket: &TicketRecord, customer_ref: &str) -> Result<(), TicketError> {
-    let gone = customer_candidates::ticket.eq(ticket.number).and(customer_candidates::customer_ref.eq(customer_ref));
+pub fn drop_candidate(
+    scope: &mut Scope<'_>,
+    ticket: &TicketRecord,
+    customer_ref: &str,
+) -> Result<(), TicketError> {
+    let gone =
+        customer_candidates::ticket.eq(ticket.number).and(customer_candidates::customer_ref.eq(customer_ref));
     diesel::delete(customer_candidates::table.filter(gone)).execute(scope.conn)?;
     Ok(())
 }
 
-fn replace_candidates(scope: &mut Scope<'_>, ticket: &TicketRecord, new: &[String]) -> Result<(), TicketError> {
+fn replace_candidates(
+    scope: &mut Scope<'_>,
+    ticket: &TicketRecord,
+    new: &[String],
+) -> Result<(), TicketError> {
     let old = customer_candidates::table.filter(customer_candidates::ticket.eq(ticket.number));
     diesel::delete(old).execute(scope.conn)?;
     for (position, customer_ref) in (0..).zip(new) {

@@ -97,14 +97,14 @@ pub fn claim(
     let candidates = due
         .filter(due.field(jobs::dead).eq(false))
         .filter(due.field(jobs::run_at).le(now))
-        .filter(due.field(jobs::claimed_until).is_null().or(due.field(jobs::claimed_until).lt(now)))
+        .filter(due.field(jobs::claimed_until).is_null().or(due.field(jobs::claimed_until).le(now)))
         .order(due.field(jobs::run_at))
         .limit(limit)
         .select(due.field(jobs::id));
     let claimable = jobs::dead
         .eq(false)
         .and(jobs::run_at.le(now))
-        .and(jobs::claimed_until.is_null().or(jobs::claimed_until.lt(now)));
+        .and(jobs::claimed_until.is_null().or(jobs::claimed_until.le(now)));
     let mut rows: Vec<(i64, String, String, String, i32)> = diesel::update(jobs::table)
         .filter(jobs::id.eq_any(candidates))
         .filter(claimable)

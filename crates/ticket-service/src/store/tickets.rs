@@ -450,6 +450,22 @@ pub fn mark_read(scope: &mut Scope<'_>, number: TicketNumber, seen_at: Timestamp
     Ok(())
 }
 
+/// Tickets that were resolved before the instant and are not closed, longest resolved first.
+pub fn resolved_before(
+    scope: &mut Scope<'_>,
+    before_ms: i64,
+    limit: i64,
+) -> Result<Vec<TicketRecord>, TicketError> {
+    Ok(visible(scope)
+        .filter(tickets::status.eq(Status::Resolved.as_str()).and(tickets::resolved_at.lt(before_ms)))
+        .order(tickets::resolved_at.asc())
+        .limit(limit)
+        .load::<TicketRow>(scope.conn)?
+        .into_iter()
+        .map(|row| row.ticket)
+        .collect())
+}
+
 /// Tags of tickets within the actor's reach that begin with these letters, at most `limit`.
 pub fn tags_like(scope: &mut Scope<'_>, prefix: &str, limit: i64) -> Result<Vec<String>, TicketError> {
     let end = format!("{prefix}\u{10ffff}");
