@@ -2,8 +2,8 @@
 
 use actix_web::{HttpResponse, get, post, web};
 use serde::Deserialize;
-use service_kit::Problem;
 use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::app::App;
 use crate::app::post_message::{self, NewMessage, PostedMessage, WrittenKind};
@@ -14,6 +14,11 @@ use crate::error::TicketError;
 use crate::http::extract::{Body, SignedIn};
 use crate::http::tickets::{PageParameters, limit, message_body};
 
+/// The routes of this file.
+pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
+    config.service(list).service(post);
+}
+
 /// List a ticket's messages
 ///
 /// Requests, answers and internal notes, oldest first.
@@ -22,8 +27,7 @@ use crate::http::tickets::{PageParameters, limit, message_body};
     params(("number" = i64, Path, description = "The ticket's number"), PageParameters),
     responses(
         (status = 200, description = "A page of messages", body = Page<Message>),
-        (status = 401, description = "Not signed in", body = Problem),
-        (status = 404, description = "No such ticket for you", body = Problem),
+        (status = 404, description = "No such ticket for you"),
     )
 )]
 #[get("/tickets/{number}/messages")]
@@ -67,10 +71,9 @@ pub(crate) struct PostMessageBody {
     request_body = PostMessageBody,
     responses(
         (status = 201, description = "The message and the ticket afterwards", body = PostedMessage),
-        (status = 401, description = "Not signed in", body = Problem),
-        (status = 404, description = "No such ticket for you", body = Problem),
-        (status = 409, description = "Unseen messages, or no such move", body = Problem),
-        (status = 422, description = "Something in it is wrong", body = Problem),
+        (status = 404, description = "No such ticket for you"),
+        (status = 409, description = "Unseen messages, or no such move"),
+        (status = 422, description = "Something in it is wrong"),
     )
 )]
 #[post("/tickets/{number}/messages")]

@@ -5,6 +5,11 @@ pub(crate) mod extract;
 pub mod health;
 pub mod openapi;
 pub mod operators;
+mod cursor;
+mod messages;
+mod queues;
+mod search;
+mod tickets;
 mod problems;
 pub mod session;
 mod ui;
@@ -25,6 +30,10 @@ fn api(config: &mut ServiceConfig<'_>) {
     let v1 = scope("/api/v1")
         .configure(session::routes)
         .configure(operators::routes)
+        .configure(tickets::routes)
+        .configure(messages::routes)
+        .configure(search::routes)
+        .configure(queues::routes)
         .configure(api_keys::routes);
     config.service(v1);
     health::routes(config);

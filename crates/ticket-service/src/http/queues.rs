@@ -2,8 +2,8 @@
 
 use actix_web::{HttpResponse, get, patch, post, web};
 use serde::Deserialize;
-use service_kit::Problem;
 use utoipa::{IntoParams, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::app::App;
 use crate::app::queues::{self, QueueChanges};
@@ -12,12 +12,16 @@ use crate::domain::QueueName;
 use crate::error::TicketError;
 use crate::http::extract::{Body, SignedIn};
 
+/// The routes of this file.
+pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
+    config.service(list).service(add).service(change).service(tags);
+}
+
 /// List queues
 #[utoipa::path(
     operation_id = "listQueues", tag = "queues",
     responses(
         (status = 200, description = "All queues in their order", body = [Queue]),
-        (status = 401, description = "Not signed in", body = Problem),
     )
 )]
 #[get("/queues")]
@@ -41,10 +45,9 @@ pub(crate) struct AddQueueBody {
     operation_id = "addQueue", tag = "queues", request_body = AddQueueBody,
     responses(
         (status = 201, description = "The queue", body = Queue),
-        (status = 401, description = "Not signed in", body = Problem),
-        (status = 403, description = "Only administrators", body = Problem),
-        (status = 409, description = "The name is taken", body = Problem),
-        (status = 422, description = "Something in it is wrong", body = Problem),
+        (status = 403, description = "Only administrators"),
+        (status = 409, description = "The name is taken"),
+        (status = 422, description = "Something in it is wrong"),
     )
 )]
 #[post("/queues")]
@@ -74,11 +77,10 @@ pub(crate) struct ChangeQueueBody {
     request_body = ChangeQueueBody,
     responses(
         (status = 200, description = "The queue afterwards", body = Queue),
-        (status = 401, description = "Not signed in", body = Problem),
-        (status = 403, description = "Only administrators", body = Problem),
-        (status = 404, description = "No such queue", body = Problem),
-        (status = 409, description = "The name is taken", body = Problem),
-        (status = 422, description = "Something in it is wrong", body = Problem),
+        (status = 403, description = "Only administrators"),
+        (status = 404, description = "No such queue"),
+        (status = 409, description = "The name is taken"),
+        (status = 422, description = "Something in it is wrong"),
     )
 )]
 #[patch("/queues/{id}")]
@@ -106,10 +108,9 @@ pub(crate) struct TagParameters {
 ///
 /// Tags of the tickets that you may see, at most 20.
 #[utoipa::path(
-    operation_id = "listTags", tag = "tickets", params(TagParameters),
+    operation_id = "listTags", tag = "queues", params(TagParameters),
     responses(
         (status = 200, description = "Tags in alphabetical order", body = [String]),
-        (status = 401, description = "Not signed in", body = Problem),
     )
 )]
 #[get("/tags")]

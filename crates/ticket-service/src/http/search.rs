@@ -2,8 +2,8 @@
 
 use actix_web::{get, web};
 use serde::Deserialize;
-use service_kit::Problem;
 use utoipa::IntoParams;
+use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::app::App;
 use crate::app::list_tickets::{self, FoundTicket};
@@ -11,6 +11,11 @@ use crate::app::view::Page;
 use crate::error::TicketError;
 use crate::http::extract::SignedIn;
 use crate::http::tickets::limit;
+
+/// The routes of this file.
+pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
+    config.service(search);
+}
 
 /// What to look for.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -29,11 +34,10 @@ pub(crate) struct SearchParameters {
 ///
 /// Looks into subjects, names, addresses and messages of the tickets that you may see; newest first.
 #[utoipa::path(
-    operation_id = "searchTickets", tag = "tickets", params(SearchParameters),
+    operation_id = "searchTickets", tag = "search", params(SearchParameters),
     responses(
         (status = 200, description = "A page of found tickets", body = Page<FoundTicket>),
-        (status = 401, description = "Not signed in", body = Problem),
-        (status = 422, description = "No word to look for", body = Problem),
+        (status = 422, description = "No word to look for"),
     )
 )]
 #[get("/search")]

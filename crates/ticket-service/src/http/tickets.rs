@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use actix_web::http::header::{ETAG, LOCATION};
 use actix_web::{HttpResponse, get, patch, post, put, web};
 use serde::{Deserialize, Deserializer};
-use service_kit::Problem;
 use utoipa::{IntoParams, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::app::App;
 use crate::app::change_ticket::{self, TicketChanges};
@@ -22,6 +22,19 @@ use crate::error::TicketError;
 use crate::http::cursor;
 use crate::http::extract::{Body, IfMatch, SignedIn};
 use crate::store::tickets::{AssigneeFilter, Direction, Filter, SortKey};
+
+/// The routes of this file.
+pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
+    config
+        .service(list)
+        .service(counters)
+        .service(open)
+        .service(show)
+        .service(mark_read)
+        .service(change)
+        .service(hand_over)
+        .service(history);
+}
 
 /// So many rows does a page have at most, and by default.
 pub(crate) const LIMIT_MAX: usize = 100;
@@ -135,8 +148,7 @@ impl ListParameters {
     operation_id = "listTickets", tag = "tickets", params(ListParameters),
     responses(
         (status = 200, description = "A page of tickets", body = Page<TicketSummary>),
-        (status = 401, description = "Not signed in", body = Problem),
-        (status = 422, description = "A parameter is wrong", body = Problem),
+        (status = 422, description = "A parameter is wrong"),
     )
 )]
 #[get("/tickets")]
@@ -156,7 +168,6 @@ pub(crate) async fn list(
     operation_id = "countOpenTickets", tag = "tickets",
     responses(
         (status = 200, description = "The counters", body = Counters),
-        (status = 401, description = "Not signed in", body = Problem),
     )
 )]
 #[get("/counters")]
@@ -226,9 +237,8 @@ pub(crate) fn message_body(text: Option<&str>, html: Option<&str>) -> Result<Mes
     operation_id = "openTicket", tag = "tickets", params(("Idempotency-Key" = Option<String>, Header, description = "Chosen by you; the same key writes once")), request_body = OpenTicketBody,
     responses(
         (status = 201, description = "The ticket", body = Ticket, headers(("Location" = String), ("ETag" = String))),
-        (status = 401, description = "Not signed in", body = Problem),
-        (status = 403, description = "Not allowed", body = Problem),
-        (status = 422, description = "Something in it is wrong", body = Problem),
+        (status = 403, description = "Not allowed"),
+        (status = 422, description = "Something in it is wrong"),
     )
 )]
 #[post("/tickets")]
@@ -274,8 +284,7 @@ fn with_etag(ticket: Ticket) -> HttpResponse {
     operation_id = "showTicket", tag = "tickets", params(("number" = i64, Path, description = "The ticket's number")),
     responses(
         (status = 200, description = "The ticket", body = Ticket, headers(("ETag" = String))),
-        (status = 401, description = "Not signed in", body = Problem),
-        (status = 404, description = "No such ticket for you", body = Problem),
+        (status = 404, description = "No such ticket for you"),
     )
 )]
 #[get("/tickets/{number}")]
@@ -295,8 +304,7 @@ pub(crate) async fn show(
     params(("number" = i64, Path, description = "The ticket's number")),
     responses(
         (status = 204, description = "Noted"),
-        (status = 401, description = "Not signed in", body = Problem),
-        (status = 404, description = "No such ticket for you", body = Problem),
+        (status = 404, description = "No such ticket for you"),
     )
 )]
 #[put("/tickets/{number}/read")]
@@ -342,12 +350,11 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<S
     params(("number" = i64, Path, description = "The ticket's number"), ("If-Match" = String, Header, description = "The ETag that you saw")), request_body = ChangeTicketBody,
     responses(
         (status = 200, description = "The ticket afterwards", body = Ticket, headers(("ETag" = String))),
-        (status = 401, description = "Not signed in", body = Problem),
-        (status = 404, description = "No such ticket for you", body = Problem),
-        (status = 409, description = "The life cycle has no such move", body = Problem),
-        (status = 412, description = "Somebody was first", body = Problem),
-        (status = 422, description = "Something in it is wrong", body = Problem),
-        (status = 428, description = "The If-Match header is missing", body = Problem),
+        (status = 404, description = "No such ticket for you"),
+        (status = 409, description = "The life cycle has no such move"),
+        (status = 412, description = "Somebody was first"),
+        (status = 422, description = "Something in it is wrong"),
+        (status = 428, description = "The If-Match header is missing"),
     )
 )]
 #[patch("/tickets/{number}")]
@@ -390,11 +397,10 @@ pub(crate) struct HandOverBody {
     params(("number" = i64, Path, description = "The ticket's number"), ("If-Match" = String, Header, description = "The ETag that you saw")), request_body = HandOverBody,
     responses(
         (status = 200, description = "The ticket afterwards", body = Ticket, headers(("ETag" = String))),
-        (status = 401, description = "Not signed in", body = Problem),
-        (status = 404, description = "No such ticket for you", body = Problem),
-        (status = 412, description = "Somebody was first", body = Problem),
-        (status = 422, description = "Something in it is wrong", body = Problem),
-        (status = 428, description = "The If-Match header is missing", body = Problem),
+        (status = 404, description = "No such ticket for you"),
+        (status = 412, description = "Somebody was first"),
+        (status = 422, description = "Something in it is wrong"),
+        (status = 428, description = "The If-Match header is missing"),
     )
 )]
 #[post("/tickets/{number}/hand-over")]
@@ -428,8 +434,7 @@ pub(crate) struct PageParameters {
     params(("number" = i64, Path, description = "The ticket's number"), PageParameters),
     responses(
         (status = 200, description = "A page of the history", body = Page<HistoryEntry>),
-        (status = 401, description = "Not signed in", body = Problem),
-        (status = 404, description = "No such ticket for you", body = Problem),
+        (status = 404, description = "No such ticket for you"),
     )
 )]
 #[get("/tickets/{number}/history")]
