@@ -17,11 +17,13 @@ const catalogues: Record<Locale, () => Promise<{ default: Record<string, Compile
 
 interface Catalogue {
   locale: Locale;
+  /** The same language as the browser's region writes it: `en` alone would mean American times and dates. */
+  region: string;
   messages: Record<string, Compiled>;
   help: ReturnType<typeof helpers>;
 }
 
-let catalogue = $state.raw<Catalogue>({ locale: "en", messages: {}, help: helpers("en") });
+let catalogue = $state.raw<Catalogue>({ locale: "en", region: "en-GB", messages: {}, help: helpers("en") });
 
 /** A language that we have for what the account or the browser asks for. */
 export function nearest(wished: readonly string[]): Locale {
@@ -34,13 +36,20 @@ export function nearest(wished: readonly string[]): Locale {
 
 export async function speak(locale: Locale): Promise<void> {
   const { default: messages } = await catalogues[locale]();
-  catalogue = { locale, messages, help: helpers(locale) };
+  const region =
+    navigator.languages.find((tag) => tag.startsWith(`${locale}-`)) ?? (locale === "en" ? "en-GB" : locale);
+  catalogue = { locale, region, messages, help: helpers(region) };
   document.documentElement.lang = locale;
   document.documentElement.dir = "ltr";
 }
 
 export function locale(): Locale {
   return catalogue.locale;
+}
+
+/** For dates and numbers. */
+export function region(): string {
+  return catalogue.region;
 }
 
 export function t(key: MessageKey, args: Arguments = {}): string {
