@@ -210,17 +210,18 @@ fn sqlite_template(migrations: &Migrations) -> Result<PathBuf, String> {
     let making = tempfile::tempdir_in(&folder).map_err(|error| failed(&error))?;
     let path = making.path().join("template.db");
     migrate(&test_config(&sqlite_url(&path)), migrations).map_err(|error| failed(&error))?;
-    forget_older(&folder, &stem);
+    forget_older(&folder, &stem, &template);
     std::fs::rename(&path, &template).map_err(|error| failed(&error))?;
     Ok(template)
 }
 
-/// Templates of earlier builds of this program.
-fn forget_older(folder: &Path, stem: &str) {
+/// Templates of earlier builds of this program; not this build's, which somebody quicker may be copying.
+fn forget_older(folder: &Path, stem: &str, template: &Path) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        if name.to_string_lossy().rsplit_once('-').is_some_and(|(start, _)| start == stem) {
+        let of_this_program = name.to_string_lossy().rsplit_once('-').is_some_and(|(start, _)| start == stem);
+        if of_this_program && entry.path() != template {
             // Somebody else may have been quicker.
             let _gone = std::fs::remove_file(entry.path());
         }
