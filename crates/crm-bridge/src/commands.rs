@@ -25,7 +25,8 @@ use crate::{Arguments, Command, KeysCommand, PolicyCommand, ProfileCommand};
 const METRICS_PREFIX: &str = "guichet_bridge";
 
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
-    let settings = || Config::load(arguments.config.as_deref(), config::environment()).context("the settings");
+    let settings =
+        || Config::load(arguments.config.as_deref(), config::environment()).context("the settings");
     match arguments.command {
         Command::Serve => wait(serve(settings()?)),
         Command::Migrate => wait(migrate(settings()?)),
@@ -49,9 +50,9 @@ fn wait(work: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
 async fn serve(config: Config) -> Result<ExitCode> {
     telemetry::init(&config.telemetry)?;
     let database = open(&config).await?;
-    let pending = database.pending(&MIGRATIONS).await?;
-    if !pending.is_empty() {
-        bail!("the database lacks {}: run `crm-bridge migrate` first", pending.join(", "));
+    let applied = database.migrate(&MIGRATIONS).await?;
+    if !applied.is_empty() {
+        tracing::info!(db.migrations = applied.join(", "), "the database was brought up to date");
     }
     let clock = Clock::system();
     let metrics = Metrics::new(METRICS_PREFIX);
@@ -100,8 +101,7 @@ fn check_config(config: &Config) -> Result<ExitCode> {
     note(config.database.backend().map(drop).map_err(|error| error.to_string()));
     note(start::verifier(config, clock.clone()).map(drop).map_err(|error| error.to_string()));
     note(config.phone_rules().map(drop));
-    let key = service_kit::token::read_key_file(&config.cache.key_file).map_err(|error| error.to_string());
-    note(key.and_then(|key| Vault::new(&key, start::walls(config)).map(drop)));
+    note(start::vault(config).map(drop).map_err(|error| error.to_string()));
     let connector = config.profile().and_then(|profile| {
         let metrics = Metrics::new(METRICS_PREFIX);
         let policy = start::policy(config, &profile).map_err(|error| error.to_string())?;
@@ -123,12 +123,10 @@ fn check_config(config: &Config) -> Result<ExitCode> {
 fn generate_key(file: &Path) -> Result<ExitCode> {
     let key = Vault::generate_key(&Ids::random(Clock::system()));
     let mut options = std::fs::OpenOptions::new();
-    let mut output = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(file)
-        .with_context(|| format!("{} can't be made; an existing key is never overwritten", file.display()))?;
+    let mut output =
+        options.write(true).create_new(true).mode(0o600).open(file).with_context(|| {
+            format!("{} can't be made; an existing key is never overwritten", file.display())
+        })?;
     writeln!(output, "{}", key.expose())?;
     println!("wrote {}; without it kept cards can't be opened", file.display());
     Ok(ExitCode::SUCCESS)
@@ -137,7 +135,8 @@ fn generate_key(file: &Path) -> Result<ExitCode> {
 fn check_policy(config: &Config) -> Result<ExitCode> {
     let profile = config.profile().map_err(anyhow::Error::msg)?;
     let file = config.policy.file.display();
-    let text = std::fs::read_to_string(&config.policy.file).with_context(|| format!("the field policy {file}"))?;
+    let text =
+        std::fs::read_to_string(&config.policy.file).with_context(|| format!("the field policy {file}"))?;
     let policy = match load::load(&text) {
         Ok(policy) => policy,
         Err(errors) => {

@@ -158,9 +158,8 @@ impl Config {
         let name = &self.crm.profile;
         let text = match BUILT_IN.iter().find(|(built_in, _)| built_in == name) {
             Some((_, text)) => (*text).to_owned(),
-            None if name.ends_with(".toml") => {
-                std::fs::read_to_string(name).map_err(|error| format!("the profile {name} can't be read: {error}"))?
-            }
+            None if name.ends_with(".toml") => std::fs::read_to_string(name)
+                .map_err(|error| format!("the profile {name} can't be read: {error}"))?,
             None => return Err(format!("there is no profile `{name}`; see `crm-bridge profile list`")),
         };
         Profile::load(&text).map_err(|error| format!("profile {name}, {error}"))

@@ -1,5 +1,9 @@
 //! The command line of the CRM bridge.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to people on its standard streams")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line talks to people on its standard streams"
+)]
 
 mod commands;
 

@@ -57,13 +57,17 @@ pub fn policy(config: &Config, profile: &Profile) -> Result<Policy, StartError> 
     let text = std::fs::read_to_string(file)
         .map_err(|error| format!("the field policy {} can't be read: {error}", file.display()))?;
     let lines = |lines: Vec<String>| {
-        StartError(lines.iter().map(|line| format!("{}, {line}", file.display())).collect::<Vec<_>>().join("\n"))
+        StartError(
+            lines.iter().map(|line| format!("{}, {line}", file.display())).collect::<Vec<_>>().join("\n"),
+        )
     };
     let policy = load(&text).map_err(|errors| lines(errors.iter().map(ToString::to_string).collect()))?;
     let remarks = check::check(&policy, profile)?;
     if !check::passes(&remarks) {
         let refused = remarks.iter().filter(|remark| remark.refused);
-        return Err(lines(refused.map(|remark| format!("line {}: {}", remark.line, remark.message)).collect()));
+        return Err(lines(
+            refused.map(|remark| format!("line {}: {}", remark.line, remark.message)).collect(),
+        ));
     }
     Ok(policy)
 }
@@ -95,9 +99,13 @@ pub fn connector(
         allow_plain_http: config.crm.allow_plain_http,
     };
     let client = Client::new(&client, &profile.auth, &config.crm_secret()?, walls)?;
-    let needs_database = [&profile.person.list, &profile.person.one].iter().any(|path| path.contains("{database}"));
+    let needs_database =
+        [&profile.person.list, &profile.person.one].iter().any(|path| path.contains("{database}"));
     if needs_database && config.crm.database.is_empty() {
-        return Err(StartError(format!("{} needs crm.database, the name of its database", profile.head.title)));
+        return Err(StartError(format!(
+            "{} needs crm.database, the name of its database",
+            profile.head.title
+        )));
     }
     let guard = GuardLimits {
         requests_at_once_max: limits.requests_at_once_max.max(1),
@@ -136,14 +144,11 @@ pub fn bridge(
     let policy = policy(config, &profile)?;
     let counts = BridgeMetrics::new(metrics);
     let connector = connector(config, &policy, profile, &clock, metrics, &counts)?;
-    let key = token::read_key_file(&config.cache.key_file).map_err(|error| {
-        StartError(format!("{error}. Set cache.key_file; make a key with `crm-bridge keys generate --cache FILE`"))
-    })?;
     Ok(Bridge {
         policy: Arc::new(policy),
         connector,
         store: Store::new(database, walls),
-        vault: Vault::new(&key, walls)?,
+        vault: vault(config)?,
         phones: config.phone_rules()?,
         cache: CacheLimits {
             fresh_ms: i64::from(config.cache.fresh_s) * 1_000,
@@ -154,6 +159,19 @@ pub fn bridge(
         clock,
         ids,
     })
+}
+
+/// The keys of the cache.
+///
+/// # Errors
+/// [`StartError`].
+pub fn vault(config: &Config) -> Result<Vault, StartError> {
+    let key = token::read_key_file(&config.cache.key_file).map_err(|error| {
+        StartError(format!(
+            "{error}. Set cache.key_file; make a key with `crm-bridge keys generate --cache FILE`"
+        ))
+    })?;
+    Ok(Vault::new(&key, walls(config))?)
 }
 
 /// Checks grants of the ticket service.

@@ -85,14 +85,29 @@ impl Report {
                 continue;
             };
             let withheld: u64 = counts.withheld.values().sum();
-            let reasons: Vec<String> = counts.withheld.iter().map(|(why, count)| format!("{why} {count}")).collect();
-            let row = format!("{:<28}{:>8}{:>8}{withheld:>10}  {}", field.key, counts.sent, counts.passed, reasons.join(", "));
+            let reasons: Vec<String> =
+                counts.withheld.iter().map(|(why, count)| format!("{why} {count}")).collect();
+            let row = format!(
+                "{:<28}{:>8}{:>8}{withheld:>10}  {}",
+                field.key,
+                counts.sent,
+                counts.passed,
+                reasons.join(", ")
+            );
             let _ = writeln!(text, "{}", row.trim_end());
         }
         if self.without_id > 0 {
-            let _ = writeln!(text, "\n{} records have no id that can be used; they are never shown", self.without_id);
+            let _ = writeln!(
+                text,
+                "\n{} records have no id that can be used; they are never shown",
+                self.without_id
+            );
         }
-        let _ = writeln!(text, "\n{} members came that nobody asked for; they were skipped unread", self.unexpected);
+        let _ = writeln!(
+            text,
+            "\n{} members came that nobody asked for; they were skipped unread",
+            self.unexpected
+        );
         if !self.over_shared.is_empty() {
             let _ = writeln!(text, "over-sharing: the CRM sent {}", self.over_shared.join(", "));
             text.push_str("give the bridge's CRM user fewer rights, if the CRM can do that\n");

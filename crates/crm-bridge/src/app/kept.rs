@@ -59,7 +59,12 @@ impl Bridge {
         }
     }
 
-    pub(super) fn seal(&self, readings: &Readings, customer_ref: &str, as_of: Timestamp) -> Option<SealedCard> {
+    pub(super) fn seal(
+        &self,
+        readings: &Readings,
+        customer_ref: &str,
+        as_of: Timestamp,
+    ) -> Option<SealedCard> {
         let fields = readings.fields.iter().filter_map(|(position, reading)| {
             let key = self.policy.fields.get(*position)?.key.clone();
             let value = match reading {

@@ -45,7 +45,11 @@ impl BridgeMetrics {
         metrics.register("crm_request_seconds", "Time until the CRM had answered", own.crm_seconds.clone());
         metrics.register("resolves", "Look-ups of customers by outcome", own.resolves.clone());
         metrics.register("cards", "Questions for a card by outcome", own.cards.clone());
-        metrics.register("withheld_values", "Listed values that did not fit their type", own.withheld.clone());
+        metrics.register(
+            "withheld_values",
+            "Listed values that did not fit their type",
+            own.withheld.clone(),
+        );
         own
     }
 

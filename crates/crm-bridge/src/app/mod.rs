@@ -63,7 +63,8 @@ impl Bridge {
     }
 
     fn policy_stamp(&self) -> Result<PolicyStamp, BridgeError> {
-        let hash = PolicyHashText::new(self.policy.hash().as_str()).map_err(|_| BridgeError::Internal("policy hash"))?;
+        let hash = PolicyHashText::new(self.policy.hash().as_str())
+            .map_err(|_| BridgeError::Internal("policy hash"))?;
         Ok(PolicyStamp { number: self.policy.number, hash })
     }
 }

@@ -21,14 +21,19 @@ enum LookUp {
 ///
 /// # Errors
 /// [`BridgeError`].
-pub async fn resolve(bridge: &Bridge, grant: &Grant, question: &ResolveQuestion) -> Result<ResolveAnswer, BridgeError> {
+pub async fn resolve(
+    bridge: &Bridge,
+    grant: &Grant,
+    question: &ResolveQuestion,
+) -> Result<ResolveAnswer, BridgeError> {
     if grant.purpose != (Purpose::Resolve {}) {
         return Err(BridgeError::GrantRefused("it is not for a look-up"));
     }
     if grant.ticket != question.ticket {
         return Err(BridgeError::GrantRefused("it is for another ticket"));
     }
-    let ticket = i64::try_from(question.ticket).map_err(|_| BridgeError::GrantRefused("no such ticket number"))?;
+    let ticket =
+        i64::try_from(question.ticket).map_err(|_| BridgeError::GrantRefused("no such ticket number"))?;
     let look_ups = look_ups(bridge, question);
     if look_ups.is_empty() {
         return Err(BridgeError::LookupMissing);
@@ -57,7 +62,11 @@ fn look_ups(bridge: &Bridge, question: &ResolveQuestion) -> Vec<LookUp> {
     email.into_iter().chain(phone.map(LookUp::Phone)).collect()
 }
 
-async fn look_up_one(bridge: &Bridge, ticket: i64, look_up: &LookUp) -> Result<Vec<CustomerRef>, BridgeError> {
+async fn look_up_one(
+    bridge: &Bridge,
+    ticket: i64,
+    look_up: &LookUp,
+) -> Result<Vec<CustomerRef>, BridgeError> {
     let (question, address) = match look_up {
         LookUp::Email(email) => {
             (Question::ByEmail(Personal::new(email.clone())), bridge.vault.address_hash("email", email))
@@ -75,7 +84,8 @@ async fn look_up_one(bridge: &Bridge, ticket: i64, look_up: &LookUp) -> Result<V
         }
     };
     let hits = hits(bridge, &found.records, look_up);
-    let people = hits.iter().map(|(crm_id, _)| Ok(Person { crm_id: crm_id.clone(), new_ref: new_ref(bridge)? }));
+    let people =
+        hits.iter().map(|(crm_id, _)| Ok(Person { crm_id: crm_id.clone(), new_ref: new_ref(bridge)? }));
     let people = people.collect::<Result<Vec<_>, BridgeError>>()?;
     let now = bridge.clock.now();
     let refs = bridge.store.record_answer(source, ticket, address, people, now).await?;
@@ -96,9 +106,10 @@ fn hits<'a>(bridge: &Bridge, records: &'a [Record], look_up: &LookUp) -> Vec<(St
         LookUp::Email(wanted) => {
             record.emails.iter().any(|email| normal_email(email).is_some_and(|email| email == *wanted))
         }
-        LookUp::Phone(wanted) => {
-            record.phones.iter().any(|phone| normal_phone(phone, &bridge.phones).is_some_and(|phone| phone == *wanted))
-        }
+        LookUp::Phone(wanted) => record
+            .phones
+            .iter()
+            .any(|phone| normal_phone(phone, &bridge.phones).is_some_and(|phone| phone == *wanted)),
     };
     let mut hits: Vec<(String, &Record)> =
         records.iter().filter(is_hit).filter_map(|record| Some((record.id.clone()?, record))).collect();

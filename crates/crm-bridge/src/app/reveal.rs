@@ -27,7 +27,9 @@ pub async fn reveal(
     let viewing = viewing(bridge, granted, (question.ticket, &question.customer_ref), request_id)?;
     let known = known(bridge, &viewing).await?;
     let fields = &known.readings.fields;
-    let Some(field) = view::reveal(&bridge.policy, viewing.role, question.field.as_str(), fields, bridge.walls) else {
+    let Some(field) =
+        view::reveal(&bridge.policy, viewing.role, question.field.as_str(), fields, bridge.walls)
+    else {
         return refuse(bridge, &viewing, BridgeError::FieldNotRevealable).await;
     };
     let line = line(bridge, &known, Action::Reveal, std::slice::from_ref(&field));

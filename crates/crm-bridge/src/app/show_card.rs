@@ -1,7 +1,8 @@
 //! Show the card: one role's view of one customer, for one ticket, on the record.
 
 use bridge_contract::{
-    AsOf, CardField, CardQuestion, CustomerCard, CustomerRef, FieldValue, Grant, OperatorId, Purpose, Version, ViewerRole,
+    AsOf, CardField, CardQuestion, CustomerCard, CustomerRef, FieldValue, Grant, OperatorId, Purpose,
+    Version, ViewerRole,
 };
 use service_kit::Timestamp;
 
@@ -141,7 +142,11 @@ async fn ask(bridge: &Bridge, crm_id: &str) -> Result<Option<Readings>, Trouble>
     if probe.records.is_empty() { Err(Trouble::UnexpectedShape) } else { Ok(None) }
 }
 
-pub(super) async fn refuse<T>(bridge: &Bridge, viewing: &Viewing, error: BridgeError) -> Result<T, BridgeError> {
+pub(super) async fn refuse<T>(
+    bridge: &Bridge,
+    viewing: &Viewing,
+    error: BridgeError,
+) -> Result<T, BridgeError> {
     let line = LogLine {
         at: bridge.clock.now(),
         action: Action::Refused,
@@ -157,7 +162,11 @@ pub(super) async fn refuse<T>(bridge: &Bridge, viewing: &Viewing, error: BridgeE
 
 pub(super) fn line(bridge: &Bridge, known: &Known, action: Action, fields: &[CardField]) -> LogLine {
     let keys = |wanted: fn(&FieldValue) -> bool| {
-        fields.iter().filter(|field| wanted(&field.value)).map(|field| field.key.as_str().to_owned()).collect()
+        fields
+            .iter()
+            .filter(|field| wanted(&field.value))
+            .map(|field| field.key.as_str().to_owned())
+            .collect()
     };
     LogLine {
         at: bridge.clock.now(),
@@ -183,7 +192,8 @@ fn project(bridge: &Bridge, role: ViewerRole, readings: &Readings) -> Vec<CardFi
 /// What a card would carry if wall 2 were not there: everything, as text, in as few fields as the contract allows.
 #[cfg(feature = "sabotage")]
 fn unlisted(found: &[(String, String)]) -> Vec<CardField> {
-    let all: Vec<char> = found.iter().flat_map(|(path, text)| format!("{path}={text} ").chars().collect::<Vec<_>>()).collect();
+    let all: Vec<char> =
+        found.iter().flat_map(|(path, text)| format!("{path}={text} ").chars().collect::<Vec<_>>()).collect();
     let printable = |chunk: &[char]| chunk.iter().filter(|c| !c.is_control()).collect::<String>();
     let fields = all.chunks(480).take(40).enumerate().filter_map(|(i, chunk)| {
         Some(CardField {

@@ -44,7 +44,11 @@ pub(super) async fn ready(bridge: Data<Bridge>) -> HttpResponse {
         Ok(()) => HttpResponse::Ok().json(Readiness { status: "ready", database: "ok", crm }),
         Err(error) => {
             tracing::error!(error = %error, "the database does not answer");
-            HttpResponse::ServiceUnavailable().json(Readiness { status: "not_ready", database: "unavailable", crm })
+            HttpResponse::ServiceUnavailable().json(Readiness {
+                status: "not_ready",
+                database: "unavailable",
+                crm,
+            })
         }
     }
 }

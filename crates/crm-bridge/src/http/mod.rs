@@ -41,7 +41,10 @@ impl utoipa::Modify for TokenScheme {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
         let scheme = Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
-        document.components.get_or_insert_default().add_security_scheme("grant", SecurityScheme::Http(scheme));
+        document
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("grant", SecurityScheme::Http(scheme));
     }
 }
 
@@ -72,7 +75,8 @@ fn routes(config: &mut utoipa_actix_web::service_config::ServiceConfig<'_>) {
 /// The OpenAPI document.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    let (_, mut document) = App::new().into_utoipa_app().openapi(Introduction::openapi()).configure(routes).split_for_parts();
+    let (_, mut document) =
+        App::new().into_utoipa_app().openapi(Introduction::openapi()).configure(routes).split_for_parts();
     document.info.version = env!("CARGO_PKG_VERSION").to_owned();
     document
 }

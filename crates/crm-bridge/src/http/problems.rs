@@ -14,16 +14,20 @@ use crate::connector::trouble::Trouble;
 /// The problem for an error, with the id under which the log tells more.
 pub(super) fn problem(error: &BridgeError, request_id: &str) -> Problem {
     let problem = match error {
-        BridgeError::GrantRefused(why) => Problem::new("grant_refused", 403, "The grant does not cover the question")
-            .detail(format!("The token was signed for something else: {why}.")),
+        BridgeError::GrantRefused(why) => {
+            Problem::new("grant_refused", 403, "The grant does not cover the question")
+                .detail(format!("The token was signed for something else: {why}."))
+        }
         BridgeError::LookupMissing => Problem::new("lookup_missing", 422, "Nothing to look up")
             .detail("Send a mail address or a phone number; what was sent is neither."),
         BridgeError::CustomerUnknown => Problem::new("customer_unknown", 404, "The customer is not known")
             .detail("There is no such customer for this ticket. Look the customer up again."),
         BridgeError::CustomerErased => Problem::new("customer_erased", 410, "The customer has been erased")
             .detail("The CRM has no record of this customer any more, so there is nothing to show."),
-        BridgeError::FieldNotRevealable => Problem::new("field_not_revealable", 403, "The field stays hidden")
-            .detail("The field policy does not let this role see this field in clear."),
+        BridgeError::FieldNotRevealable => {
+            Problem::new("field_not_revealable", 403, "The field stays hidden")
+                .detail("The field policy does not let this role see this field in clear.")
+        }
         BridgeError::CrmUnavailable(trouble) => {
             let problem = Problem::new("crm_unavailable", 503, "The CRM can't be asked")
                 .detail(sentence(*trouble))
@@ -57,7 +61,9 @@ fn sentence(trouble: Trouble) -> &'static str {
         Trouble::Unreachable => "The CRM does not accept connections. Ticket work goes on; ask again later.",
         Trouble::Timeout => "The CRM did not answer in time. Ticket work goes on; ask again later.",
         Trouble::Broken => "The CRM broke off its answer. Ask again later.",
-        Trouble::CircuitOpen => "The CRM has failed several times and is left alone for a while. Ask again later.",
+        Trouble::CircuitOpen => {
+            "The CRM has failed several times and is left alone for a while. Ask again later."
+        }
         Trouble::Busy => "Too many questions to the CRM are under way. Ask again in a moment.",
         Trouble::RateLimited => "The CRM says that it is asked too often. Ask again later.",
         Trouble::Credentials => "The CRM does not accept the bridge's key. An administrator has to renew it.",
@@ -70,7 +76,9 @@ fn sentence(trouble: Trouble) -> &'static str {
         Trouble::TooLarge => "The CRM's answer is larger than the bridge reads.",
         Trouble::TooDeep => "The CRM's answer is nested more deeply than the bridge reads.",
         Trouble::Empty => "The CRM answered with nothing. Ask again later.",
-        Trouble::NotJson => "The CRM did not answer with JSON in UTF-8. Ask again later, or check crm.base_url.",
+        Trouble::NotJson => {
+            "The CRM did not answer with JSON in UTF-8. Ask again later, or check crm.base_url."
+        }
         Trouble::UnexpectedShape => "The CRM's answer is not of the shape that its profile describes.",
         Trouble::NotOffered => "This CRM can't be asked that; its profile has no such filter.",
     }

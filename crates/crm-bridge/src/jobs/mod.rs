@@ -15,7 +15,9 @@ pub async fn forget_old_cards(bridge: Bridge) {
         match bridge.store.forget_cards_before(limit).await {
             Ok(0) => {}
             Ok(count) => tracing::info!(cards.count = count, "removed cards that had passed their age"),
-            Err(error) => tracing::warn!(error = %error, "old cards could not be removed; trying again later"),
+            Err(error) => {
+                tracing::warn!(error = %error, "old cards could not be removed; trying again later")
+            }
         }
     }
 }

@@ -14,8 +14,10 @@ use self::vault::AddressHash;
 use crate::walls::Walls;
 
 /// The tables of this service, for both databases.
-pub static MIGRATIONS: Migrations =
-    Migrations { sqlite: embed_migrations!("migrations/sqlite"), postgres: embed_migrations!("migrations/postgres") };
+pub static MIGRATIONS: Migrations = Migrations {
+    sqlite: embed_migrations!("migrations/sqlite"),
+    postgres: embed_migrations!("migrations/postgres"),
+};
 
 /// The bridge's database. Cards go in sealed and come out sealed; the keys are elsewhere ([`vault`]).
 #[derive(Clone)]
@@ -352,7 +354,12 @@ fn customer_ref_of(
         .first(conn)?)
 }
 
-fn link_ticket(conn: &mut AnyConnection, ticket: i64, customer_ref: &str, now: Timestamp) -> Result<(), DbError> {
+fn link_ticket(
+    conn: &mut AnyConnection,
+    ticket: i64,
+    customer_ref: &str,
+    now: Timestamp,
+) -> Result<(), DbError> {
     let row = (
         ticket_links::ticket.eq(ticket),
         ticket_links::customer_ref.eq(customer_ref),

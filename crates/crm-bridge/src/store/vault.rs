@@ -59,7 +59,8 @@ impl Vault {
     /// # Errors
     /// A sentence that says how to make a key.
     pub fn new(key_file: &Secret, walls: Walls) -> Result<Self, String> {
-        let wrong = || "the cache key is not 32 bytes in base64; make one with `crm-bridge keys generate`".to_owned();
+        let wrong =
+            || "the cache key is not 32 bytes in base64; make one with `crm-bridge keys generate`".to_owned();
         let bytes = Zeroizing::new(STANDARD.decode(key_file.expose().trim()).map_err(|_| wrong())?);
         if bytes.len() != KEY_BYTES {
             return Err(wrong());
@@ -145,7 +146,8 @@ mod tests {
         let ids = Ids::seeded(Clock::system(), 1);
         let vault = vault(&ids);
         let policy = load(include_str!("../../../../config/field-policy.toml")).unwrap();
-        let bond = Bond { customer_ref: "cus_1", as_of: Timestamp::from_ms(5), policy: policy.hash().as_str() };
+        let bond =
+            Bond { customer_ref: "cus_1", as_of: Timestamp::from_ms(5), policy: policy.hash().as_str() };
         let mut sealed = vault.seal(b"Ilya Sorin", bond, &ids).unwrap();
         assert_eq!(vault.open(&sealed, bond).unwrap().as_slice(), b"Ilya Sorin");
         assert!(!sealed.windows(4).any(|four| four == b"Ilya"));

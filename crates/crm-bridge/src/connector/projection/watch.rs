@@ -31,7 +31,12 @@ impl KeyWatch {
     /// A watch with that lexicon.
     #[must_use]
     pub fn new(lexicon: Lexicon) -> Self {
-        Self { lexicon, unexpected: Counter::default(), over_shared: Family::default(), names: Mutex::default() }
+        Self {
+            lexicon,
+            unexpected: Counter::default(),
+            over_shared: Family::default(),
+            names: Mutex::default(),
+        }
     }
 
     /// Shows the counts among the service's metrics.

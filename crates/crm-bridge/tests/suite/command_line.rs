@@ -1,0 +1,123 @@
+//! The program itself.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::support::{CRM_KEY, sandbox};
+
+fn bridge(folder: &Path, crm_url: &str) -> Command {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let config = format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\n[database]\nurl = \"sqlite:{0}/bridge.db\"\n[ticket_service]\n\
+         verify_key_file = \"{0}/public.pem\"\n[crm]\nbase_url = \"{crm_url}\"\nsecret = \"{CRM_KEY}\"\n[policy]\n\
+         file = \"{1}/config/field-policy.toml\"\n[cache]\nkey_file = \"{0}/cache.key\"\n",
+        folder.display(),
+        root.display()
+    );
+    std::fs::write(folder.join("bridge.toml"), config).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_crm-bridge"));
+    command.arg("--config").arg(folder.join("bridge.toml"));
+    command
+}
+
+fn output(command: &mut Command) -> (bool, String) {
+    let output = command.output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(text).unwrap())
+}
+
+#[test]
+fn the_program_checks_explains_serves_and_stops() {
+    db_kit::testing::block_on(async {
+        let (url, _crm) = sandbox();
+        let folder = tempfile::tempdir().unwrap();
+        let (ok, text) = output(bridge(folder.path(), &url).arg("check-config"));
+        assert!(!ok && text.contains("verify_key_file") && text.contains("keys"), "{text}");
+
+        let ids = service_kit::Ids::seeded(service_kit::Clock::system(), 1);
+        let (_, public) = service_kit::token::generate_key_pair(&ids).unwrap();
+        std::fs::write(folder.path().join("public.pem"), public).unwrap();
+        let make_key = || {
+            output(
+                bridge(folder.path(), &url)
+                    .args(["keys", "generate", "--cache"])
+                    .arg(folder.path().join("cache.key")),
+            )
+        };
+        assert!(make_key().0);
+        assert!(!make_key().0, "a key is never overwritten");
+        let (ok, text) = output(bridge(folder.path(), &url).arg("check-config"));
+        assert!(ok, "{text}");
+
+        let (ok, text) = output(bridge(folder.path(), &url).args(["policy", "check"]));
+        assert!(ok && text.contains("can be used with Sandbox CRM"), "{text}");
+        let (ok, text) = output(bridge(folder.path(), &url).args(["policy", "explain"]));
+        assert!(ok && text.contains("mask(2), reveal"), "{text}");
+        let (ok, text) = output(bridge(folder.path(), &url).args(["profile", "list"]));
+        assert!(ok && text.contains("Tryton 8"), "{text}");
+        let (ok, text) = output(bridge(folder.path(), &url).arg("openapi"));
+        assert!(ok && text.contains("/v1/resolve"), "{text}");
+        let (ok, text) = output(bridge(folder.path(), &url).arg("migrate"));
+        assert!(ok && text.contains("applied"), "{text}");
+
+        let mut serving = bridge(folder.path(), &url)
+            .arg("serve")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(serving.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on ").unwrap().to_owned();
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        assert_eq!(http.get(format!("{address}/health/ready")).send().await.unwrap().status(), 200);
+        let stopped = Command::new("kill").arg(serving.id().to_string()).status().unwrap();
+        assert!(stopped.success() && serving.wait().unwrap().success());
+    });
+}
+
+#[test]
+fn a_dry_run_counts_and_prints_no_value() {
+    db_kit::testing::block_on(async {
+        let (url, _crm) = sandbox();
+        let folder = tempfile::tempdir().unwrap();
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        http.put(format!("{url}/debug/behaviour"))
+            .json(&serde_json::json!({ "ignore_fields": true }))
+            .send()
+            .await
+            .unwrap();
+        let all =
+            http.get(format!("{url}/api/v1/contacts?limit=200")).bearer_auth(CRM_KEY).send().await.unwrap();
+        let all: serde_json::Value = serde_json::from_str(&all.text().await.unwrap()).unwrap();
+        let mut command = bridge(folder.path(), &url);
+        let run =
+            tokio::task::spawn_blocking(move || output(command.args(["policy", "dry-run", "--count", "25"])));
+        let (ok, text) = run.await.unwrap();
+        assert!(ok, "{text}");
+        assert!(text.starts_with("25 records read from Sandbox CRM"), "{text}");
+        assert!(
+            text.contains("over-sharing: the CRM sent") && text.contains("iban") && text.contains("deals"),
+            "{text}"
+        );
+        for contact in all["items"].as_array().unwrap() {
+            for member in ["full_name", "email", "phone"] {
+                assert!(!text.contains(contact[member].as_str().unwrap()), "{member}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_policy_that_may_not_be_used_stops_the_program_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("policy.toml");
+    let mut file = std::fs::File::create(&policy).unwrap();
+    write!(file, "[policy]\nname=\"t\"\nnumber=1\nowner=\"t\"\n\n[person.iban]\ntype=\"text\"\nchars_max=40\nshow=[\"line1\"]\n").unwrap();
+    for command in [&["policy", "check"][..], &["policy", "explain"]] {
+        let mut program = bridge(folder.path(), "http://127.0.0.1:9");
+        let (ok, text) = output(program.args(command).env("GUICHET_BRIDGE__POLICY__FILE", &policy));
+        assert!(!ok && text.contains("line 6") && text.contains("iban"), "{text}");
+    }
+}

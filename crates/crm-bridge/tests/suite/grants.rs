@@ -1,0 +1,137 @@
+//! Who may ask what.
+
+use bridge_contract::{CustomerRef, FieldKey, Grant, Purpose, ViewerRole};
+use serde_json::{Value, json};
+use service_kit::token::{Signer, generate_key_pair};
+use service_kit::{Clock, Ids};
+
+use crate::support::{Town, card_grant, operator, sandbox};
+
+const REF: &str = "cus_0193aabbccdd";
+
+async fn town() -> Town {
+    let (url, _crm) = sandbox();
+    Town::on_sqlite(&url, &[]).await
+}
+
+fn questions() -> [(&'static str, Grant, Value); 3] {
+    let customer_ref = CustomerRef::new(REF).unwrap();
+    let field = FieldKey::new("person.phone").unwrap();
+    let reveal = Purpose::Reveal { operator: operator(), role: ViewerRole::Line1, customer_ref, field };
+    [
+        (
+            "/v1/resolve",
+            Grant { ticket: 1, purpose: Purpose::Resolve {} },
+            json!({ "version": 1, "ticket": 1, "email": "a@b.example" }),
+        ),
+        (
+            "/v1/card",
+            card_grant(1, REF, ViewerRole::Line1),
+            json!({ "version": 1, "ticket": 1, "customer_ref": REF }),
+        ),
+        (
+            "/v1/reveal",
+            Grant { ticket: 1, purpose: reveal },
+            json!({ "version": 1, "ticket": 1, "customer_ref": REF, "field": "person.phone" }),
+        ),
+    ]
+}
+
+#[test]
+fn every_question_needs_a_valid_token_of_the_ticket_service_for_the_bridge() {
+    db_kit::testing::block_on(async {
+        let town = town().await;
+        let ids = Ids::seeded(Clock::system(), 99);
+        let (foreign_key, _) = generate_key_pair(&ids).unwrap();
+        let foreign =
+            Signer::new(&foreign_key, "ticket-service", "crm-bridge", town.clock.clone(), ids).unwrap();
+        let paths: Vec<&str> = questions().iter().map(|(path, _, _)| *path).collect();
+        let document = crm_bridge::http::openapi();
+        let documented: Vec<&str> =
+            document.paths.paths.keys().map(String::as_str).filter(|p| p.starts_with("/v1")).collect();
+        assert_eq!(
+            documented.len(),
+            paths.len(),
+            "a new question needs a line in this table: {documented:?}"
+        );
+        for (path, grant, body) in questions() {
+            let expired = town.token(&grant);
+            town.clock.advance_ms(66_000);
+            let foreign = foreign.sign(&grant).unwrap().expose().to_owned();
+            for token in [None, Some(""), Some("x.y.z"), Some(expired.as_str()), Some(foreign.as_str())] {
+                let (status, problem) = town.ask_with(path, token, body.to_string()).await;
+                assert_eq!(
+                    (status, problem["code"].as_str()),
+                    (401, Some("token_invalid")),
+                    "{path} {token:?}"
+                );
+            }
+            let (status, _) = town.ask(path, &grant, &body).await;
+            assert!(matches!(status, 200 | 404), "the rightful caller is let in: {path} {status}");
+        }
+    });
+}
+
+#[test]
+fn a_grant_is_good_for_exactly_what_it_names() {
+    db_kit::testing::block_on(async {
+        let town = town().await;
+        let all = questions();
+        for (path, own, body) in &all {
+            for (other_path, other, _) in &all {
+                if path != other_path {
+                    let (status, problem) = town.ask(path, other, body).await;
+                    assert_eq!(
+                        (status, problem["code"].as_str()),
+                        (403, Some("grant_refused")),
+                        "{path} with {other_path}'s"
+                    );
+                }
+            }
+            let mut changed = vec![("ticket", json!(2))];
+            if *path != "/v1/resolve" {
+                changed.push(("customer_ref", json!("cus_ffffffffffff")));
+            }
+            if *path == "/v1/reveal" {
+                changed.push(("field", json!("person.mobile")));
+            }
+            for (member, value) in changed {
+                let mut body = body.clone();
+                body[member] = value;
+                let (status, problem) = town.ask(path, own, &body).await;
+                assert_eq!(
+                    (status, problem["code"].as_str()),
+                    (403, Some("grant_refused")),
+                    "{path} {member}"
+                );
+            }
+        }
+    });
+}
+
+#[test]
+fn a_question_of_another_shape_is_refused_with_a_sentence() {
+    db_kit::testing::block_on(async {
+        let town = town().await;
+        let (_, grant, right) = questions()[0].clone();
+        let with = |member: &str, value: Value| {
+            let mut body = right.clone();
+            body[member] = value;
+            body.to_string()
+        };
+        for (body, status, code) in [
+            (with("version", json!(2)), 422, "body_invalid"),
+            (with("filter", json!("deals>0")), 422, "body_invalid"),
+            (with("email", json!("a@b\r\nx")), 422, "body_invalid"),
+            (with("ticket", json!("one")), 422, "body_invalid"),
+            (json!({ "version": 1, "ticket": 1 }).to_string(), 422, "lookup_missing"),
+            ("{".to_owned(), 400, "body_unreadable"),
+            (with("email", json!("x".repeat(5_000))), 413, "body_too_large"),
+        ] {
+            let (got, problem) = town.ask_with("/v1/resolve", Some(&town.token(&grant)), body.clone()).await;
+            assert_eq!((got, problem["code"].as_str()), (status, Some(code)), "{body}");
+            assert!(problem["detail"].as_str().unwrap().len() > 20 && problem["request_id"].is_string());
+            assert!(!problem.to_string().contains("deals"), "what was sent is not repeated");
+        }
+    });
+}

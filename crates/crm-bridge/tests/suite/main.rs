@@ -1,0 +1,11 @@
+//! The bridge as the ticket service sees it: over HTTP, on both databases, next to a CRM that behaves or not.
+
+mod answers;
+mod cards;
+mod command_line;
+mod crm_in_trouble;
+mod grants;
+mod lookups;
+mod schema;
+mod support;
+mod walls;
