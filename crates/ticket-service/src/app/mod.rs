@@ -5,9 +5,11 @@ pub mod attachments;
 pub mod change_ticket;
 pub mod close_resolved;
 pub mod link_customer;
+pub mod live;
 pub mod list_tickets;
 pub mod open_ticket;
 pub mod post_message;
+pub mod public_request;
 pub mod queues;
 pub mod resolve_customer;
 pub mod reveal_field;
@@ -33,6 +35,7 @@ use service_kit::metrics::Metrics;
 use service_kit::{Clock, Ids};
 use tokio::sync::watch;
 
+use crate::app::live::Listeners;
 use crate::app::passwords::Passwords;
 use crate::app::presence::Presence;
 use crate::app::rate_limit::RateLimit;
@@ -68,6 +71,8 @@ pub struct App {
     pub files: FileStore,
     /// Who has which ticket open.
     pub presence: Presence,
+    /// Who listens to live updates.
+    pub listeners: Listeners,
     /// How jobs end.
     pub job_metrics: JobMetrics,
     stopping: watch::Sender<bool>,
@@ -107,6 +112,7 @@ impl App {
             bridge: None,
             files: FileStore::new(&config.attachments.dir, config.attachments.bytes_max),
             presence: Presence::new(clock.clone()),
+            listeners: Listeners::default(),
             job_metrics: JobMetrics::registered_in(&metrics),
             store: Store::new(database, clock.clone(), ids.clone()),
             metrics,

@@ -1,6 +1,9 @@
 //! The listener: one readable list of routes, and what stands around them.
 
 pub mod api_keys;
+mod attachments;
+mod card;
+mod events;
 pub(crate) mod extract;
 pub mod health;
 pub mod openapi;
@@ -11,6 +14,8 @@ mod queues;
 mod search;
 mod tickets;
 mod problems;
+mod public;
+mod request_page;
 pub mod session;
 mod ui;
 mod unread;
@@ -32,9 +37,13 @@ fn api(config: &mut ServiceConfig<'_>) {
         .configure(operators::routes)
         .configure(tickets::routes)
         .configure(messages::routes)
+        .configure(attachments::routes)
+        .configure(card::routes)
+        .configure(events::routes)
         .configure(search::routes)
         .configure(queues::routes)
-        .configure(api_keys::routes);
+        .configure(api_keys::routes)
+        .configure(public::routes);
     config.service(v1);
     health::routes(config);
 }
@@ -70,6 +79,7 @@ pub fn application(
         .configure(api)
         .into_app()
         .configure(|config| openapi::docs(config, document))
+        .configure(public::pages)
         .route("/metrics", web::get().to(metrics))
         .default_service(web::to(ui::otherwise))
         .wrap(from_fn(problems::finish))
