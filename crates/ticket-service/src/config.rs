@@ -33,6 +33,8 @@ pub struct Config {
     pub tickets: TicketsConfig,
     /// Work outside requests.
     pub jobs: JobsConfig,
+    /// Live updates.
+    pub live: LiveConfig,
     /// The log.
     pub telemetry: TelemetryConfig,
 }
@@ -155,6 +157,16 @@ pub struct JobsConfig {
     pub poll_ms: u64,
 }
 
+/// Section `[live]`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LiveConfig {
+    /// How often a stream without news shows that it is alive, and asks whether its listener is still signed in.
+    pub heartbeat_ms: u64,
+    /// In how many places one operator or API key may listen.
+    pub streams_per_caller_max: usize,
+}
+
 /// A setting that has the right type and still can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum UnusableConfig {
@@ -225,6 +237,9 @@ impl Config {
         }
         if self.jobs.concurrency == 0 || self.jobs.poll_ms == 0 {
             return wrong("[jobs]", "concurrency and poll_ms must be at least 1");
+        }
+        if self.live.heartbeat_ms == 0 || self.live.streams_per_caller_max == 0 {
+            return wrong("[live]", "heartbeat_ms and streams_per_caller_max must be at least 1");
         }
         self.database
             .backend()

@@ -111,6 +111,14 @@ impl Presence {
         }
     }
 
+    /// A ticket is somewhere else now; who may hear of it changes with it.
+    pub fn moved(&self, ticket: i64, place: &Place) {
+        let mut tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = tickets.get_mut(&ticket) {
+            open.place = place.clone();
+        }
+    }
+
     /// Whoever was not heard of for [`EXPIRY_MS`] has gone, and everybody is told.
     pub fn forget_silent(&self) {
         let oldest = self.clock.now().plus_ms(-EXPIRY_MS);

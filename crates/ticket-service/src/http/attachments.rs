@@ -3,8 +3,8 @@
 use actix_multipart::{Multipart, MultipartError};
 use actix_web::body::SizedStream;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LOCATION,
-    X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    LOCATION, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use bytes::Bytes;
@@ -92,7 +92,8 @@ async fn upload(
     let attachment = if is_form {
         upload_form(&app, &actor, parameters.name, Multipart::new(request.headers(), payload)).await?
     } else {
-        let missing = || TicketError::invalid("name", "is missing; write ?name= with the file's name, or send a form");
+        let missing =
+            || TicketError::invalid("name", "is missing; write ?name= with the file's name, or send a form");
         let name = parameters.name.filter(|name| !name.is_empty()).ok_or_else(missing)?;
         let content = payload.map_err(|error| broken_off(&error));
         attachments::upload(&app, &actor, FileName::cleaned(&name), content).await?
@@ -108,14 +109,17 @@ async fn upload_form(
     name: Option<String>,
     mut form: Multipart,
 ) -> Result<Attachment, TicketError> {
-    let part = form.next().await.ok_or_else(|| TicketError::invalid("file", "is missing; the form has no parts"))?;
+    let part =
+        form.next().await.ok_or_else(|| TicketError::invalid("file", "is missing; the form has no parts"))?;
     let part = part.map_err(|error| unreadable_form(&error))?;
     if part.name() != Some("file") {
         return Err(TicketError::invalid("file", "is missing; the form's only part must be named `file`"));
     }
-    let called = part.content_disposition().and_then(|disposition| disposition.get_filename()).map(str::to_owned);
+    let called =
+        part.content_disposition().and_then(|disposition| disposition.get_filename()).map(str::to_owned);
     let name = FileName::cleaned(&name.or(called).unwrap_or_default());
-    let attachment = attachments::upload(app, actor, name, part.map_err(|error| unreadable_form(&error))).await?;
+    let attachment =
+        attachments::upload(app, actor, name, part.map_err(|error| unreadable_form(&error))).await?;
     match form.next().await {
         None => Ok(attachment),
         Some(_) => Err(TicketError::invalid("file", "is followed by another part; send one file at a time")),
@@ -158,7 +162,8 @@ async fn download(
     id: web::Path<String>,
 ) -> Result<HttpResponse, TicketError> {
     let (record, file) = attachments::open(&app, &actor, id.into_inner()).await?;
-    let kind = PLAIN_KINDS.into_iter().find(|kind| *kind == record.media_type).unwrap_or("application/octet-stream");
+    let kind =
+        PLAIN_KINDS.into_iter().find(|kind| *kind == record.media_type).unwrap_or("application/octet-stream");
     let bytes = u64::try_from(record.bytes).unwrap_or(0);
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, kind))

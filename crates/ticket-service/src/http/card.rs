@@ -84,7 +84,8 @@ async fn reveal(
     body: Body<RevealBody>,
 ) -> Result<HttpResponse, TicketError> {
     let request_id = RequestId::of(&request);
-    let revealed = reveal_field::reveal_field(&app, &actor, *number, body.value.key, request_id.as_str()).await?;
+    let revealed =
+        reveal_field::reveal_field(&app, &actor, *number, body.value.key, request_id.as_str()).await?;
     Ok(unkept(revealed))
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::app::live::{PresenceUpdate, TicketUpdate, Told};
+use crate::app::live::Told;
 use crate::app::presence::Activity;
 use crate::app::{App, live, presence};
 use crate::domain::TicketNumber;
@@ -108,12 +108,10 @@ async fn set_presence(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// The shapes that events carry, for the description of the interface.
-pub(crate) type EventSchemas = (TicketUpdate, PresenceUpdate);
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::live::TicketUpdate;
 
     #[test]
     fn events_are_written_as_browsers_read_them() {

@@ -13,6 +13,7 @@ use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Response};
 use utoipa::{OpenApi as _, ToSchema};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
+use crate::app::live::{PresenceUpdate, TicketUpdate};
 use crate::http::extract::SESSION_COOKIE;
 
 /// Swagger UI sets styles from its scripts, and draws its icons from `data:` addresses.
@@ -31,7 +32,7 @@ const DOCS_PATH: &str = "/api/docs";
             in UTC. What a caller may not know of is 404.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
-    components(schemas(Problem, FieldProblem)),
+    components(schemas(Problem, FieldProblem, TicketUpdate, PresenceUpdate)),
     tags(
         (name = "session", description = "Signing in, and the own account"),
         (name = "tickets", description = "Tickets within the caller's reach"),

@@ -51,7 +51,8 @@ pub struct Place {
 }
 
 impl Place {
-    fn within(&self, reach: &Reach) -> bool {
+    /// Whether somebody with this reach sees a ticket here.
+    pub fn is_within(&self, reach: &Reach) -> bool {
         reach.includes(self.line, self.assignee_id.as_deref())
     }
 }
@@ -59,7 +60,7 @@ impl Place {
 impl TicketChange {
     /// Whether somebody with this reach may hear of it: they see the ticket now, or saw it until now.
     pub fn concerns(&self, reach: &Reach) -> bool {
-        self.after.within(reach) || self.before.as_ref().is_some_and(|place| place.within(reach))
+        self.after.is_within(reach) || self.before.as_ref().is_some_and(|place| place.is_within(reach))
     }
 }
 
@@ -87,6 +88,8 @@ pub enum Live {
 /// A listener from now on, and what it missed since it last listened.
 #[derive(Debug)]
 pub struct Subscription {
+    /// The mark of the last change before this moment.
+    pub mark: String,
     /// The changes since then, oldest first; none if nobody can tell any more, or if it has not listened before.
     pub missed: Option<Vec<(u64, TicketChange)>>,
     /// What comes from now on.
@@ -144,18 +147,12 @@ impl ChangeFeed {
     pub fn subscribe(&self, last_heard: Option<&str>) -> Subscription {
         let ring = self.0.ring.lock().unwrap_or_else(PoisonError::into_inner);
         let missed = last_heard.and_then(|mark| ring.since(self.number_of(mark)?));
-        Subscription { missed, live: self.0.live.subscribe() }
+        Subscription { mark: self.mark(ring.last), missed, live: self.0.live.subscribe() }
     }
 
     /// The mark of a change, for [`ChangeFeed::subscribe`].
     pub fn mark(&self, number: u64) -> String {
         format!("{}-{number}", self.0.epoch)
-    }
-
-    /// The mark of the last change of all.
-    pub fn last_mark(&self) -> String {
-        let last = self.0.ring.lock().unwrap_or_else(PoisonError::into_inner).last;
-        self.mark(last)
     }
 
     fn number_of(&self, mark: &str) -> Option<u64> {
@@ -224,7 +221,7 @@ mod tests {
     fn a_listener_that_comes_back_hears_what_it_missed() {
         let feed = feed(5);
         assert_eq!(missed(&feed, "ep-1-3"), Some(vec![4, 5]));
-        assert_eq!(missed(&feed, &feed.last_mark()), Some(vec![]));
+        assert_eq!(missed(&feed, &feed.subscribe(None).mark), Some(vec![]));
         assert_eq!(missed(&feed, "ep-1-0"), Some(vec![1, 2, 3, 4, 5]));
     }
 
