@@ -7,6 +7,8 @@ use serde_json::Value;
 use ureq::Agent;
 use ureq::http::{Method, Request};
 
+const VERSION_CONFLICT: u16 = 412;
+const CHANGE_TRIES: usize = 10;
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Somebody who calls the API: nobody, a person who signed in, or a program with a key.
@@ -87,16 +89,19 @@ impl Client {
         self.must(&Method::POST, path, &[], Some(body)).map(|answer| answer.body)
     }
 
-    /// POST with `If-Match` that must succeed.
-    pub fn post_at(&self, path: &str, version: i64, body: &Value) -> Result<Value> {
-        let tag = format!("\"{version}\"");
-        self.must(&Method::POST, path, &[("if-match", &tag)], Some(body)).map(|answer| answer.body)
-    }
-
-    /// PATCH with `If-Match` that must succeed.
-    pub fn patch_at(&self, path: &str, version: i64, body: &Value) -> Result<Value> {
-        let tag = format!("\"{version}\"");
-        self.must(&Method::PATCH, path, &[("if-match", &tag)], Some(body)).map(|answer| answer.body)
+    /// Changes a ticket whatever its version: asks for the version, sends it in `If-Match`, and begins again if
+    /// somebody was quicker. `path` is the ticket's, `below` what is called below it (`/hand-over`, say).
+    pub fn change_ticket(&self, method: &Method, path: &str, below: &str, body: &Value) -> Result<Value> {
+        let target = format!("{path}{below}");
+        for _ in 0..CHANGE_TRIES {
+            let version = self.get(path)?["version"].as_i64().context("a ticket without a version")?;
+            let tag = format!("\"{version}\"");
+            let answer = self.call(method, &target, &[("if-match", &tag)], Some(body))?;
+            if answer.status != VERSION_CONFLICT {
+                return Self::succeeded(method, &target, answer).map(|answer| answer.body);
+            }
+        }
+        bail!("{method} {target}: somebody else was quicker {CHANGE_TRIES} times")
     }
 
     fn must(
@@ -106,7 +111,10 @@ impl Client {
         headers: &[(&str, &str)],
         body: Option<&Value>,
     ) -> Result<Answer> {
-        let answer = self.call(method, path, headers, body)?;
+        Self::succeeded(method, path, self.call(method, path, headers, body)?)
+    }
+
+    fn succeeded(method: &Method, path: &str, answer: Answer) -> Result<Answer> {
         if !(200..300).contains(&answer.status) {
             bail!("{method} {path} answered {}: {}", answer.status, answer.body);
         }

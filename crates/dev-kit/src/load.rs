@@ -89,7 +89,8 @@ impl Load {
 
 fn figures(mut times: Vec<Duration>, answer_bytes: usize, lasts: Duration) -> Result<Figures> {
     times.sort_unstable();
-    let part = |percent: usize| times.get((times.len() * percent / 100).min(times.len().saturating_sub(1))).copied();
+    let part =
+        |percent: usize| times.get((times.len() * percent / 100).min(times.len().saturating_sub(1))).copied();
     let (Some(p50), Some(p95)) = (part(50), part(95)) else { bail!("there was no answer within {lasts:?}") };
     let per_second = times.len() as f64 / lasts.as_secs_f64();
     Ok(Figures { answers: times.len(), per_second, p50, p95, answer_bytes })
@@ -105,7 +106,12 @@ fn ready(lanes: &[Lane]) -> Result<Vec<usize>> {
     if poll(&mut waiting, Some(&patience))? == 0 {
         bail!("no answer within {PATIENCE:?}");
     }
-    Ok(waiting.iter().enumerate().filter(|(_, one)| !one.revents().is_empty()).map(|(place, _)| place).collect())
+    Ok(waiting
+        .iter()
+        .enumerate()
+        .filter(|(_, one)| !one.revents().is_empty())
+        .map(|(place, _)| place)
+        .collect())
 }
 
 struct Answer {

@@ -5,7 +5,8 @@ mod commands;
 mod interrupt;
 mod tools;
 
-use anyhow::Result;
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 use commands::{codegen, demo, postgres, test, ui};
@@ -31,12 +32,19 @@ enum Command {
     Postgres(postgres::Arguments),
 }
 
-fn main() -> Result<()> {
-    match Arguments::parse().command {
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
         Command::Demo(arguments) => demo::run_demo(&arguments),
         Command::Test(arguments) => test::run_all(&arguments),
         Command::Ui => ui::build(),
         Command::Codegen(arguments) => codegen::generate(&arguments),
         Command::Postgres(arguments) => postgres::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -28,6 +28,9 @@ pub(crate) struct Arguments {
     /// Build without optimisation, for a first look
     #[arg(long)]
     quick_build: bool,
+    /// Build nothing and take the programs from this folder
+    #[arg(long, conflicts_with = "quick_build")]
+    bin: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -38,10 +41,10 @@ enum Crm {
 
 pub(crate) fn run_demo(arguments: &Arguments) -> Result<()> {
     let interrupt = Interrupt::listen()?;
-    ui::build()?;
-    let profile = if arguments.quick_build { "dev" } else { "release" };
-    let packages = ["-p", "ticket-service", "-p", "crm-bridge", "-p", "sandbox-crm"];
-    run(cargo().args(["build", "--quiet", "--locked", "--bins", "--profile", profile]).args(packages))?;
+    let bin = match &arguments.bin {
+        Some(bin) => bin.clone(),
+        None => build(arguments.quick_build)?,
+    };
     let (kind, name) = match arguments.crm {
         Crm::Sandbox => (CrmKind::Sandbox, "sandbox"),
         Crm::Tryton => (CrmKind::Tryton, "tryton"),
@@ -54,7 +57,6 @@ pub(crate) fn run_demo(arguments: &Arguments) -> Result<()> {
         return Ok(());
     }
     let began = Instant::now();
-    let bin = workspace::target().join(if arguments.quick_build { "debug" } else { "release" });
     let dir = workspace::root().join(&arguments.dir).join(name);
     let [bridge, crm] = [1, 2].map(|step| arguments.port.saturating_add(step));
     let mut stack = Stack::builder(bin, &dir)
@@ -77,6 +79,15 @@ pub(crate) fn run_demo(arguments: &Arguments) -> Result<()> {
     }
     println!("\nStopping …");
     stack.stop()
+}
+
+/// Builds the interface and the services; returns the folder with the programs.
+fn build(quick: bool) -> Result<PathBuf> {
+    ui::build()?;
+    let (profile, folder) = if quick { ("dev", "debug") } else { ("release", "release") };
+    let packages = ["-p", "ticket-service", "-p", "crm-bridge", "-p", "sandbox-crm"];
+    run(cargo().args(["build", "--locked", "--bins", "--profile", profile]).args(packages))?;
+    Ok(workspace::target().join(folder))
 }
 
 /// Addresses and sign-ins in a box.

@@ -16,5 +16,5 @@ pub(crate) fn build() -> Result<()> {
         return Ok(());
     }
     println!("Building the web interface …");
-    run(npm(&web)?.args(["run", "--silent", "build"]))
+    run(npm(&web)?.args(["run", "--silent", "build", "--", "--logLevel", "error"]))
 }

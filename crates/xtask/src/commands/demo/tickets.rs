@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use dev_kit::{Client, Customer, Stack};
+use dev_kit::{Client, Customer, Method, Stack};
 use serde_json::{Value, json};
 
 use super::stories::{QUEUES, Story, told_in};
@@ -68,9 +68,15 @@ impl Staff {
     fn gather(stack: &Stack) -> Result<Self> {
         let admin = stack.signed_in("admin")?;
         let mut queues = BTreeMap::new();
+        // An earlier start may have been interrupted after the first of them.
+        for queue in admin.get("/api/v1/queues")?["items"].as_array().into_iter().flatten() {
+            queues.insert(text(queue, "name")?, text(queue, "id")?);
+        }
         for name in QUEUES {
-            let queue = admin.post("/api/v1/queues", &json!({ "name": name }))?;
-            queues.insert(name.to_owned(), text(&queue, "id")?);
+            if !queues.contains_key(name) {
+                let queue = admin.post("/api/v1/queues", &json!({ "name": name }))?;
+                queues.insert(name.to_owned(), text(&queue, "id")?);
+            }
         }
         let line1 = stack.signed_in("line1")?;
         let me = line1.get("/api/v1/session")?;
@@ -87,7 +93,7 @@ impl Staff {
                 "queue_id": self.queues.get(story.queue),
                 "priority": priority(number),
                 "tags": story.tags,
-                "line": "line1",
+                "line": 1,
             }),
         )?;
         let path = format!("/api/v1/tickets/{}", opened["number"]);
@@ -118,9 +124,9 @@ impl Staff {
             self.write(path, "note", story.note, None)?;
         }
         if number % ENDS.len() == HANDED_OVER {
-            let line = if number % 8 == HANDED_OVER { "line3" } else { "line2" };
+            let line = if number % 8 == HANDED_OVER { 3 } else { 2 };
             let body = json!({ "line": line, "reason": story.note, "tried": "Restarted, checked the settings, asked for the log" });
-            self.supervisor.post_at(&format!("{path}/hand-over"), self.version(path)?, &body)?;
+            self.supervisor.change_ticket(&Method::POST, path, "/hand-over", &body)?;
         }
         Ok(())
     }
@@ -144,11 +150,7 @@ impl Staff {
     }
 
     fn change(&self, who: &Client, path: &str, change: &Value) -> Result<()> {
-        who.patch_at(path, self.version(path)?, change).map(drop)
-    }
-
-    fn version(&self, path: &str) -> Result<i64> {
-        self.supervisor.get(path)?["version"].as_i64().context("a ticket without a version")
+        who.change_ticket(&Method::PATCH, path, "", change).map(drop)
     }
 }
 
