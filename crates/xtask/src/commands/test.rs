@@ -37,7 +37,7 @@ pub(crate) fn run_all(arguments: &Arguments) -> Result<()> {
         report.tests("web interface: unit tests", vitest);
         report.check("generated files", || codegen::generate(&codegen::Arguments { check: true }));
     }
-    report.check("build", || run(cargo().args(["build", "--workspace", "--bins", "--locked"])));
+    report.check("build", build);
     report.check("Tryton", || dev_kit::Tryton::prepare().map(drop));
     match Postgres::start(Durability::Off) {
         Ok(postgres) => {
@@ -49,6 +49,13 @@ pub(crate) fn run_all(arguments: &Arguments) -> Result<()> {
         Err(error) => report.check("PostgreSQL", || Err(error)),
     }
     report.finish()
+}
+
+/// The programs, and the bridge whose walls can be taken away, for the tests of the tests.
+fn build() -> Result<()> {
+    let sabotaged = ["--package", "crm-bridge", "--example", "sabotaged-bridge", "--features", "sabotage"];
+    run(cargo().args(["build", "--locked"]).args(sabotaged))?;
+    run(cargo().args(["build", "--locked", "--workspace", "--bins"]))
 }
 
 /// Folder of the programs that `cargo build` makes.

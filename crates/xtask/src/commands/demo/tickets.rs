@@ -52,11 +52,14 @@ struct Staff {
 pub(super) fn fill(stack: &Stack) -> Result<()> {
     let staff = Staff::gather(stack)?;
     let customers = stack.customers()?;
+    let mut told: BTreeMap<&str, usize> = BTreeMap::new();
     // The newest tickets stand on top of the list: they should be the new and open ones.
     for number in (0..TICKETS).rev() {
         let customer = &customers[number * STEP % customers.len()];
         let stories = told_in(&customer.language);
-        let story = stories[number / ENDS.len() % stories.len()];
+        let turn = told.entry(stories[0].language).or_default();
+        let story = stories[*turn % stories.len()];
+        *turn += 1;
         staff
             .ticket(number, customer, story)
             .with_context(|| format!("ticket {} of the demo", number + 1))?;

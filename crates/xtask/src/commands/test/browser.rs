@@ -7,7 +7,7 @@ use dev_kit::{Postgres, chromium, workspace};
 
 use super::report::{Report, Totals};
 use super::{json_totals, programs, remove};
-use crate::tools::{npm, npm_ci};
+use crate::tools::{npm, npm_ci, run};
 
 pub(super) fn all(report: &mut Report, postgres: &Postgres) {
     let folder = workspace::root().join("tests/browser");
@@ -15,10 +15,11 @@ pub(super) fn all(report: &mut Report, postgres: &Postgres) {
         report.leave_out("browser tests", "there is no tests/browser/package.json");
         return;
     }
-    report.tests("browser tests", || {
+    report.check("browser tests: types", || {
         npm_ci(&folder)?;
-        playwright(npm(&folder)?, postgres)
+        run(npm(&folder)?.args(["run", "--silent", "check"]))
     });
+    report.tests("browser tests", || playwright(npm(&folder)?, postgres));
 }
 
 fn playwright(mut command: Command, postgres: &Postgres) -> Result<Totals> {
