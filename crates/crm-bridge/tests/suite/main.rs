@@ -8,4 +8,5 @@ mod grants;
 mod lookups;
 mod schema;
 mod support;
+mod tryton;
 mod walls;
