@@ -3,4 +3,16 @@
 #[cfg(test)]
 mod access;
 #[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod conversation;
+#[cfg(test)]
+mod lists;
+#[cfg(test)]
+mod operators;
+#[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tickets;

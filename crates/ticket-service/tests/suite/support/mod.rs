@@ -36,7 +36,7 @@ use ticket_service::store::operators::OperatorRecord;
 use ticket_service::store::sessions::SessionRecord;
 use ticket_service::store::{MIGRATIONS, api_keys, jobs, operators, sessions};
 
-pub(crate) use client::Client;
+pub(crate) use client::{Answer, Client};
 
 /// The password of everybody in the tests.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
