@@ -56,7 +56,8 @@ export const tickets = {
     }),
   history: (number: number, cursor: string | null) =>
     call<Page<HistoryEvent>>("GET", `/tickets/${String(number)}/history`, { query: { cursor } }),
-  presence: (number: number, state: Person["state"] | "away") =>
+  markRead: (number: number) => call<undefined>("PUT", `/tickets/${String(number)}/read`),
+  presence: (number: number, state: Person["state"]) =>
     call<undefined>("PUT", `/tickets/${String(number)}/presence`, { body: { state } }),
   counters: () => call<Counters>("GET", "/counters"),
 };
@@ -67,16 +68,16 @@ export const customer = {
   reveal: (number: number, key: string) =>
     call<RevealedField>("POST", `/tickets/${String(number)}/card/reveal`, { body: { key } }),
   choose: (number: number, customer_ref: string) =>
-    call<undefined>("PUT", `/tickets/${String(number)}/customer`, { body: { customer_ref } }),
-  unlink: (number: number) => call<undefined>("DELETE", `/tickets/${String(number)}/customer`),
+    call<Ticket>("PUT", `/tickets/${String(number)}/customer`, { body: { customer_ref } }),
+  unlink: (number: number) => call<Ticket>("DELETE", `/tickets/${String(number)}/customer`),
   lookUp: (number: number, by: { email?: string; phone?: string }) =>
-    call<undefined>("POST", `/tickets/${String(number)}/customer/resolve`, { body: by }),
+    call<Ticket>("POST", `/tickets/${String(number)}/customer/resolve`, { body: by }),
 };
 
 export const directory = {
-  queues: () => call<Page<Queue>>("GET", "/queues"),
+  queues: () => call<Queue[]>("GET", "/queues"),
   operators: () => call<Page<Operator>>("GET", "/operators"),
-  tags: (prefix: string) => call<Page<string>>("GET", "/tags", { query: { prefix } }),
+  tags: (prefix: string) => call<string[]>("GET", "/tags", { query: { prefix } }),
 };
 
 export const attachments = {

@@ -23,7 +23,7 @@ export interface Me {
   email: string;
   role: Role;
   line: Line | null;
-  locale: string;
+  locale: string | null;
   permissions: string[];
 }
 
@@ -42,14 +42,14 @@ export interface TicketRow {
   status: Status;
   priority: Priority;
   line: Line;
-  queue: Named | null;
+  queue: Named;
   assignee: Assignee | null;
   requester: { name: string };
   channel: Channel;
   tags: string[];
   created_at: string;
   updated_at: string;
-  last_message_at: string | null;
+  last_message_at: string;
   unread: boolean;
   version: number;
 }
@@ -60,9 +60,9 @@ export interface FoundRow extends TicketRow {
 
 export type CustomerLink = "linked" | "several" | "none" | "pending" | "erased";
 
-export interface Ticket extends Omit<TicketRow, "requester"> {
+export interface Ticket extends Omit<TicketRow, "requester" | "unread"> {
   requester: { id: string; name: string; email: string; phone: string | null };
-  customer: { state: CustomerLink; candidates?: number };
+  customer: { state: CustomerLink };
   allowed_moves: Status[];
 }
 
@@ -100,7 +100,8 @@ export interface NewMessage {
   text: string;
   attachment_ids: string[];
   then_status?: Status;
-  seen_version?: number;
+  /** The newest message that the writer has read. */
+  seen_message_id?: string;
 }
 
 export interface NewTicket {
@@ -122,7 +123,7 @@ export interface HandOver {
 export interface HistoryEvent {
   id: string;
   at: string;
-  actor: { kind: "requester" | "operator" | "system"; name: string };
+  actor: { kind: string; name: string };
   kind: string;
   changes: { field: string; from: string | null; to: string | null }[];
   note?: string | null;
@@ -132,7 +133,8 @@ export type CardValue =
   | { kind: "text" | "email" | "phone" | "url" | "date" | "enum"; value: string }
   | { kind: "flag"; value: boolean }
   | { kind: "masked"; mask: string; revealable: boolean }
-  | { kind: "withheld" };
+  | { kind: "withheld" }
+  | { kind: "empty" };
 
 export interface CardField {
   key: string;
@@ -142,10 +144,9 @@ export interface CardField {
 
 export interface CustomerCard {
   customer_ref: string;
-  policy: { name: string; number: number; hash: string };
+  policy: { number: number; hash: string };
   as_of: string;
   stale: boolean;
-  total_fields: number;
   fields: CardField[];
 }
 
@@ -155,9 +156,7 @@ export type CardAnswer =
   | { state: "none" | "pending" | "erased" | "unavailable" | "withheld" };
 
 export interface RevealedField {
-  key: string;
-  label: string;
-  value: CardValue;
+  field: CardField;
 }
 
 export interface Counters {
@@ -168,18 +167,33 @@ export interface Counters {
 
 export interface Operator extends Named {
   initials: string;
+  role: Role;
+  line: Line | null;
+  active: boolean;
+  /** These are for administrators only. */
   email?: string;
-  role?: Role;
-  line?: Line | null;
-  active?: boolean;
+  created_at?: string;
+  version?: number;
 }
 
 export interface Queue extends Named {
-  line?: Line | null;
+  position: number;
+  active: boolean;
+}
+
+export type Scope = "tickets:read" | "tickets:write" | "admin";
+
+export interface ApiKey extends Named {
+  role: Role;
+  scopes: Scope[];
+  created_by: string;
+  created_at: string;
+  last_used_at: string | null;
+  revoked_at: string | null;
 }
 
 export interface Person extends Named {
-  state: "reading" | "answering";
+  state: "reading" | "answering" | "away";
 }
 
 export interface Page<T> {

@@ -5,7 +5,7 @@ export type ChangedField = "subject" | "status" | "priority" | "queue" | "assign
 function read(ticket: Ticket, field: ChangedField): string {
   switch (field) {
     case "queue":
-      return ticket.queue?.id ?? "";
+      return ticket.queue.id;
     case "assignee":
       return ticket.assignee?.id ?? "";
     case "tags":

@@ -18,7 +18,8 @@ export interface Outgoing {
   text: string;
   attachments: Attachment[];
   thenStatus: Status | null;
-  seenVersion: number;
+  /** The newest message that the writer had read; null where there was none. */
+  seenMessage: string | null;
   at: number;
 }
 

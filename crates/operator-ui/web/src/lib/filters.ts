@@ -1,13 +1,21 @@
 // Filters of a list as they stand in the address, and the question to the service that they make.
-import { type Me, PRIORITIES, type Status, STATUSES, type TicketQuery, type TicketRow } from "../api/types";
+import {
+  type Me,
+  PRIORITIES,
+  type Priority,
+  type Status,
+  STATUSES,
+  type TicketQuery,
+  type TicketRow,
+} from "../api/types";
 import type { View } from "./route";
 
 export type Sort = "updated" | "created" | "priority";
 
 export interface Filters {
-  /** Empty: what is not done yet. `any`: everything. */
+  /** Empty: what the view is for, which is work that is left (and in `all`, everything). `any`: done work too. */
   status: readonly Status[] | "any";
-  priority: readonly string[];
+  priority: Priority | null;
   queue: string | null;
   assignee: string | null;
   tag: string | null;
@@ -15,12 +23,12 @@ export interface Filters {
   dir: "asc" | "desc";
 }
 
-/** Shown unless the operator asks for more: a list is for work that is left. */
-export const UNFINISHED: readonly Status[] = ["new", "open", "waiting_customer", "waiting_third_party"];
+/** What the service lists in a view unless it is asked for a status. */
+const UNFINISHED: readonly Status[] = ["new", "open", "waiting_customer", "waiting_third_party"];
 
 export const NO_FILTERS: Filters = {
   status: [],
-  priority: [],
+  priority: null,
   queue: null,
   assignee: null,
   tag: null,
@@ -39,7 +47,7 @@ export function readFilters(search: string): Filters {
   const query = new URLSearchParams(search);
   return {
     status: query.get("status") === "any" ? "any" : listed(query.get("status"), STATUSES),
-    priority: listed(query.get("priority"), PRIORITIES),
+    priority: PRIORITIES.find((priority) => priority === query.get("priority")) ?? null,
     queue: query.get("queue"),
     assignee: query.get("assignee"),
     tag: query.get("tag"),
@@ -53,8 +61,7 @@ export function writeFilters(filters: Filters): string {
   const query = new URLSearchParams();
   const status = filters.status === "any" ? "any" : filters.status.join(",");
   if (status !== "") query.set("status", status);
-  if (filters.priority.length > 0) query.set("priority", filters.priority.join(","));
-  for (const name of ["queue", "assignee", "tag"] as const) {
+  for (const name of ["priority", "queue", "assignee", "tag"] as const) {
     const value = filters[name];
     if (value !== null && value !== "") query.set(name, value);
   }
@@ -66,15 +73,15 @@ export function writeFilters(filters: Filters): string {
 }
 
 export function countFilters(filters: Filters): number {
-  const set = [filters.status.length > 0, filters.priority.length > 0, filters.queue, filters.assignee, filters.tag];
+  const set = [filters.status.length > 0, filters.priority, filters.queue, filters.assignee, filters.tag];
   return set.filter((value) => value !== null && value !== false && value !== "").length;
 }
 
 export function ticketQuery(view: View, filters: Filters): TicketQuery {
   return {
     view,
-    status: filters.status === "any" ? null : (filters.status.length > 0 ? filters.status : UNFINISHED).join(","),
-    priority: filters.priority.length > 0 ? filters.priority.join(",") : null,
+    status: (filters.status === "any" ? STATUSES : filters.status).join(","),
+    priority: filters.priority,
     queue: filters.queue,
     assignee: filters.assignee,
     tag: filters.tag,
@@ -84,15 +91,17 @@ export function ticketQuery(view: View, filters: Filters): TicketQuery {
 }
 
 /** Whether a changed ticket still belongs to the list; where only the service can tell, it stays until the next load. */
-export function belongs(row: TicketRow, view: View, filters: Filters, me: Me): boolean {
-  const statuses = filters.status === "any" ? STATUSES : filters.status.length > 0 ? filters.status : UNFINISHED;
+export function belongs(row: Omit<TicketRow, "unread">, view: View, filters: Filters, me: Me): boolean {
+  const usual = view === "all" ? STATUSES : UNFINISHED;
+  const statuses = filters.status === "any" ? STATUSES : filters.status.length > 0 ? filters.status : usual;
   if (!statuses.includes(row.status)) return false;
-  if (filters.priority.length > 0 && !filters.priority.includes(row.priority)) return false;
-  if (filters.queue !== null && row.queue?.id !== filters.queue) return false;
+  if (filters.priority !== null && row.priority !== filters.priority) return false;
+  if (filters.queue !== null && row.queue.id !== filters.queue) return false;
   if (filters.tag !== null && !row.tags.includes(filters.tag)) return false;
   const assignee = row.assignee?.id ?? "none";
   if (filters.assignee !== null && assignee !== (filters.assignee === "me" ? me.id : filters.assignee)) return false;
   if (view === "mine") return assignee === me.id;
+  if (view === "inbox") return filters.assignee !== null || assignee === "none";
   if (view.startsWith("line")) return row.line === Number(view.slice(4));
   return true;
 }

@@ -13,9 +13,11 @@ export interface Said {
     | "history.priority"
     | "history.queue"
     | "history.line"
+    | "history.handed"
     | "history.tags"
     | "history.subject"
     | "history.customer"
+    | "history.customer_linked"
     | "history.other";
   /** Values of the service that have names of their own: `status`, `priority` and `line` are translated by the caller. */
   to: string;
@@ -45,9 +47,22 @@ function change(event: HistoryEvent, field: string, from: string | null, to: str
 export function says(event: HistoryEvent): Said[] {
   const none = { to: "", from: "", field: "" };
   const changes = event.changes.map(({ field, from, to }) => change(event, field, from, to));
-  if (event.kind === "created") return [{ ...none, key: "history.created" }];
-  if (/^(message|answer|request)/.test(event.kind)) return [{ ...none, key: "history.message" }, ...changes];
-  if (event.kind.startsWith("note")) return [{ ...none, key: "history.note" }, ...changes];
+  switch (event.kind) {
+    case "opened":
+      return [{ ...none, key: "history.created" }];
+    case "answered":
+    case "requested":
+      return [{ ...none, key: "history.message" }, ...changes];
+    case "noted":
+      return [{ ...none, key: "history.note" }, ...changes];
+    case "handed_over":
+      // That it belongs to nobody afterwards goes without saying.
+      return changes
+        .filter(({ field }) => field === "line")
+        .map((said) => ({ ...said, key: "history.handed" as const }));
+    case "customer_linked":
+      return [{ ...none, key: "history.customer_linked" }];
+  }
   if (changes.length === 0 && event.kind.startsWith("customer")) return [{ ...none, key: "history.customer" }];
   return changes.length > 0 ? changes : [{ ...none, field: event.kind, key: "history.other" }];
 }

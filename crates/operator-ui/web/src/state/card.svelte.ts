@@ -2,7 +2,13 @@
 // is open: nothing of a card is ever cached, stored or put into an address.
 import { type CardAnswer, type CardValue, customer as api, Refused } from "../api";
 
-export type CardState = CardAnswer | { state: "loading" } | { state: "failed"; sentence: string | null };
+export type CardState = CardAnswer | { state: "loading" | "budget" } | { state: "failed"; sentence: string | null };
+
+/** Why there is no card: the operator's viewing budget is a state of its own, the rest is trouble. */
+function trouble(error: unknown): CardState {
+  if (error instanceof Refused && error.status === 429) return { state: "budget" };
+  return { state: "failed", sentence: error instanceof Refused ? error.sentence : null };
+}
 
 export class Card {
   readonly #number: number;
@@ -36,7 +42,7 @@ export class Card {
       if (!abort.signal.aborted) this.#state = answer;
     } catch (error) {
       if (abort.signal.aborted) return;
-      this.#state = { state: "failed", sentence: error instanceof Refused ? error.sentence : null };
+      this.#state = trouble(error);
     }
   }
 
@@ -44,8 +50,8 @@ export class Card {
     this.revealing = key;
     this.refused = null;
     try {
-      const { value } = await api.reveal(this.#number, key);
-      this.#shown = { ...this.#shown, [key]: value };
+      const { field } = await api.reveal(this.#number, key);
+      this.#shown = { ...this.#shown, [key]: field.value };
     } catch (error) {
       this.refused = { key, sentence: error instanceof Refused ? error.sentence : "" };
     } finally {
@@ -72,7 +78,7 @@ export class Card {
       await step();
       await this.load();
     } catch (error) {
-      this.#state = { state: "failed", sentence: error instanceof Refused ? error.sentence : null };
+      this.#state = trouble(error);
     }
   }
 

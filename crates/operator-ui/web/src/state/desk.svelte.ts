@@ -11,7 +11,9 @@ const recent = new Map<number, OpenTicket>();
 
 let current = $state.raw<OpenTicket | null>(null);
 let card = $state.raw<Card | null>(null);
-let told: Person["state"] | "away" = "away";
+let told: Person["state"] = "away";
+/** Who has which ticket open, as far as it was told; the stream tells all of it when it begins. */
+const present = new Map<number, readonly Person[]>();
 
 function get(number: number): OpenTicket {
   const known = recent.get(number) ?? new OpenTicket(number);
@@ -24,7 +26,7 @@ function get(number: number): OpenTicket {
   return known;
 }
 
-function tell(number: number, state: Person["state"] | "away"): void {
+function tell(number: number, state: Person["state"]): void {
   told = state;
   api.presence(number, state).catch(() => undefined);
 }
@@ -42,7 +44,7 @@ export const desk = {
     if (current?.number === number) return;
     desk.clear();
     const next = get(number);
-    next.people = [];
+    next.people = present.get(number) ?? [];
     next.problem = null;
     drafts.open(number);
     current = next;
@@ -62,7 +64,13 @@ export const desk = {
     void get(number).load();
   },
   setPeople(number: number, people: readonly Person[]): void {
+    if (people.length === 0) present.delete(number);
+    else present.set(number, people);
     if (current?.number === number) current.people = people;
+  },
+  /** What is on the screen counts as read. */
+  markRead(): void {
+    if (current !== null && !document.hidden) api.markRead(current.number).catch(() => undefined);
   },
   /** The operator began or stopped writing. */
   writing(isWriting: boolean): void {
@@ -72,6 +80,7 @@ export const desk = {
   forget(): void {
     desk.clear();
     recent.clear();
+    present.clear();
   },
 };
 

@@ -6,14 +6,14 @@ let operators = $state.raw<readonly Operator[]>([]);
 
 export const directory = {
   get queues(): readonly Queue[] {
-    return queues;
+    return queues.filter(({ active }) => active);
   },
   get operators(): readonly Operator[] {
-    return operators.filter(({ active }) => active !== false);
+    return operators.filter(({ active }) => active);
   },
   async load(): Promise<void> {
-    const [queuePage, operatorPage] = await Promise.all([api.queues(), api.operators()]);
-    queues = queuePage.items;
-    operators = operatorPage.items;
+    const [allQueues, page] = await Promise.all([api.queues(), api.operators()]);
+    queues = [...allQueues].sort((a, b) => a.position - b.position);
+    operators = page.items;
   },
 };

@@ -48,7 +48,7 @@ export const lists = {
   },
   /** A ticket changed on this screen: its row follows at once, or leaves. */
   follow(ticket: Ticket): void {
-    const row: TicketRow = { ...ticket, requester: { name: ticket.requester.name } };
+    const row: Omit<TicketRow, "unread"> = { ...ticket, requester: { name: ticket.requester.name } };
     const me = session.me;
     for (const rows of kept.values()) rows.update(row);
     if (scope !== null && me !== null && current?.has(row.number) === true) {
@@ -66,6 +66,9 @@ export const lists = {
       if (ticket === null) rows.remove(number);
       else lists.follow(ticket);
     }
+  },
+  read(number: number): void {
+    for (const rows of kept.values()) rows.update({ number, unread: false });
   },
   forget(): void {
     kept.clear();

@@ -53,7 +53,7 @@ function onTicket(event: MessageEvent): void {
 function onPresence(event: MessageEvent): void {
   const { number, people } = data(event);
   if (typeof number !== "number" || !Array.isArray(people)) return;
-  const others = (people as Person[]).filter(({ id }) => id !== session.me?.id);
+  const others = (people as Person[]).filter(({ id, state }) => id !== session.me?.id && state !== "away");
   desk.setPeople(number, others);
 }
 
@@ -76,7 +76,7 @@ function connect(): void {
   });
   stream.addEventListener("ticket", onTicket);
   stream.addEventListener("presence", onPresence);
-  stream.addEventListener("counters", countSoon);
+  stream.addEventListener("reload", catchUp);
   stream.addEventListener("error", () => {
     if (source !== stream) return;
     gap = true;

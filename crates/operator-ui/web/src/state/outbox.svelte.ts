@@ -17,8 +17,6 @@ export interface Sending extends Outgoing {
 export interface Returned {
   number: number;
   sentence: string;
-  /** New messages had arrived: the writer should read them first. */
-  overtaken: boolean;
 }
 
 let list = $state.raw<readonly Sending[]>([]);
@@ -49,7 +47,7 @@ function question(item: Outgoing): NewMessage {
     text: item.text,
     attachment_ids: item.attachments.map(({ id }) => id),
     ...(item.thenStatus !== null && { then_status: item.thenStatus }),
-    ...(item.kind === "answer" && { seen_version: item.seenVersion }),
+    ...(item.kind === "answer" && item.seenMessage !== null && { seen_message_id: item.seenMessage }),
   };
 }
 
@@ -76,20 +74,12 @@ function arrived(item: Outgoing, answer: { message: Message; ticket: Ticket }): 
 }
 
 async function refused(item: Outgoing, error: unknown): Promise<void> {
-  const overtaken = error instanceof Refused && (error.status === 409 || error.status === 412);
-  const ticket = desk.known(item.number);
-  if (overtaken && ticket !== undefined) {
-    const before = ticket.version;
-    await ticket.load();
-    if (ticket.arrived.length === 0 && ticket.version > Math.max(before, item.seenVersion)) {
-      // Only something else than messages changed: nothing to read first.
-      ticket.markSeen();
-    }
-  }
+  // What stands in the way (new messages, another status) should be on the screen when the text comes back.
+  if (error instanceof Refused && error.status === 409) await desk.known(item.number)?.load();
   remove(item.key);
   drafts.takeBack(item);
   const sentence = error instanceof Refused ? error.sentence : t("failed.unknown");
-  returned = { number: item.number, sentence, overtaken: overtaken && (ticket?.arrived.length ?? 0) > 0 };
+  returned = { number: item.number, sentence };
 }
 
 export const outbox = {

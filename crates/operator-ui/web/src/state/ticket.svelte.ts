@@ -34,9 +34,8 @@ export class OpenTicket {
   people = $state.raw<readonly Person[]>([]);
   problem = $state<"missing" | "unreachable" | null>(null);
   conflict = $state.raw<Conflict | null>(null);
-  /** How many messages, and which version, the writer of the draft has had before their eyes. */
+  /** How many messages the writer of the draft has had before their eyes. */
   #seenMessages = $state(0);
-  #seenVersion = $state(0);
   #loading: Promise<void> | null = null;
   #again = false;
   #writes: Promise<unknown> = Promise.resolve();
@@ -66,14 +65,14 @@ export class OpenTicket {
     return this.messages.slice(this.#seenMessages).filter(({ kind, author }) => kind !== "note" && author.id !== mine);
   }
 
-  get seenVersion(): number {
-    return this.#seenVersion;
+  /** The newest message that the writer has read. */
+  get seenMessage(): string | null {
+    return this.messages[this.#seenMessages - 1]?.id ?? null;
   }
 
   /** The writer knows all that is here now. */
   markSeen(): void {
     this.#seenMessages = this.messages.length;
-    this.#seenVersion = this.version;
   }
 
   /** Asks for everything again. Calls during a load are served by one more load after it. */
