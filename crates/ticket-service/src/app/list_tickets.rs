@@ -95,12 +95,7 @@ pub async fn list_tickets(
             let limit = question.limit as i64 + 1;
             let rows = tickets::page(scope, &filter, question.order, question.start, limit)?;
             let start_after = |row: &TicketRow| {
-                let key = match question.order.0 {
-                    SortKey::Updated => row.ticket.updated_at,
-                    SortKey::Created => row.ticket.number,
-                    SortKey::Priority => i64::from(row.ticket.priority_rank),
-                };
-                cursor_of(PageStart { key, number: row.ticket.number })
+                cursor_of(PageStart { key: row.sort_key(question.order.0), number: row.ticket.number })
             };
             Ok(Page::cut(rows, question.limit, start_after, TicketSummary::from))
         })

@@ -6,6 +6,7 @@
 
 pub mod api_keys;
 pub mod operators;
+mod pages;
 pub mod sessions;
 pub mod attachments;
 pub mod changes;

@@ -10,6 +10,7 @@ use service_kit::Timestamp;
 use crate::domain::{Channel, CustomerState, Line, Priority, Reach, Status, TicketNumber};
 use crate::error::TicketError;
 use crate::store::changes::{Place, TicketChange};
+use crate::store::pages::OnPage;
 use crate::store::schema::{operators, queues, requesters, ticket_reads, ticket_tags, tickets};
 use crate::store::{Scope, counts, search};
 
@@ -94,6 +95,17 @@ pub struct TicketRow {
     pub assignee_name: Option<String>,
     /// When the actor last had it open.
     pub seen_at: Option<i64>,
+}
+
+impl TicketRow {
+    /// What a list sorted by `key` sorts it by.
+    pub fn sort_key(&self, key: SortKey) -> i64 {
+        match key {
+            SortKey::Updated => self.ticket.updated_at,
+            SortKey::Created => self.ticket.number,
+            SortKey::Priority => i64::from(self.ticket.priority_rank),
+        }
+    }
 }
 
 /// Who asks.
@@ -195,14 +207,21 @@ fn joined(operator_id: String) -> _ {
 /// Rows that exist for an actor, to be narrowed further.
 type VisibleRows = diesel::dsl::IntoBoxed<'static, joined, MultiBackend>;
 
+/// A ticket's line, to be checked and not to be looked up: with the bare column in the reach, SQLite would rather read
+/// all tickets of the line by its index than the few whose numbers are asked for.
+#[auto_type]
+fn checked_line() -> _ {
+    tickets::line + 0_i32
+}
+
 /// Every read of tickets begins here: the rows that exist for the actor, and no others.
 fn visible(scope: &Scope<'_>) -> VisibleRows {
     let rows = joined(scope.actor.operator_id().unwrap_or_default().to_owned()).into_boxed();
     match scope.actor.reach() {
         Reach::All => rows,
-        Reach::Line { line, operator_id: None } => rows.filter(tickets::line.eq(line.number())),
+        Reach::Line { line, operator_id: None } => rows.filter(checked_line().eq(line.number())),
         Reach::Line { line, operator_id: Some(id) } => {
-            rows.filter(tickets::line.eq(line.number()).nullable().or(tickets::assignee_id.eq(id)))
+            rows.filter(checked_line().eq(line.number()).nullable().or(tickets::assignee_id.eq(id)))
         }
         Reach::Nothing => rows.filter(tickets::number.lt(0)),
     }
@@ -233,76 +252,15 @@ pub fn page(
     start: Option<PageStart>,
     limit: i64,
 ) -> Result<Vec<TicketRow>, TicketError> {
-    let mut rows = narrowed(visible(scope), filter);
-    // The key column and the number together are unique, so a page begins exactly where the last one ended.
-    macro_rules! ordered {
-        ($column:expr, $type:ty) => {{
-            if let Some(start) = start {
-                let edge = <$type>::try_from(start.key).unwrap_or_default();
-                rows = match direction {
-                    Direction::Descending => rows.filter(
-                        $column.lt(edge).or($column.eq(edge).and(tickets::number.lt(start.number))),
-                    ),
-                    Direction::Ascending => rows.filter(
-                        $column.gt(edge).or($column.eq(edge).and(tickets::number.gt(start.number))),
-                    ),
-                };
-            }
-            match direction {
-                Direction::Descending => rows.order(($column.desc(), tickets::number.desc())),
-                Direction::Ascending => rows.order(($column.asc(), tickets::number.asc())),
-            }
-        }};
-    }
-    let rows = match key {
-        SortKey::Updated => ordered!(tickets::updated_at, i64),
-        SortKey::Priority => ordered!(tickets::priority_rank, i32),
-        SortKey::Created => {
-            if let Some(start) = start {
-                rows = match direction {
-                    Direction::Descending => rows.filter(tickets::number.lt(start.number)),
-                    Direction::Ascending => rows.filter(tickets::number.gt(start.number)),
-                };
-            }
-            match direction {
-                Direction::Descending => rows.order(tickets::number.desc()),
-                Direction::Ascending => rows.order(tickets::number.asc()),
-            }
-        }
+    let Some(on_page) = OnPage::new(&scope.actor.reach(), filter, (key, direction), start, limit) else {
+        return Ok(vec![]);
     };
-    Ok(rows.limit(limit).load(scope.conn)?)
-}
-
-fn narrowed(mut rows: VisibleRows, filter: &Filter) -> VisibleRows {
-    if let Some(line) = filter.line {
-        rows = rows.filter(tickets::line.eq(line.number()));
+    let mut rows: Vec<TicketRow> = visible(scope).filter(on_page).load(scope.conn)?;
+    rows.sort_by_cached_key(|row| (row.sort_key(key), row.ticket.number));
+    if direction == Direction::Descending {
+        rows.reverse();
     }
-    if let Some(open) = filter.open {
-        rows = rows.filter(tickets::is_open.eq(open));
-    }
-    if !filter.statuses.is_empty() {
-        let names: Vec<String> = filter.statuses.iter().map(|status| status.as_str().to_owned()).collect();
-        rows = rows.filter(tickets::status.eq_any(names));
-    }
-    if let Some(queue_id) = &filter.queue_id {
-        rows = rows.filter(tickets::queue_id.eq(queue_id.clone()));
-    }
-    match &filter.assignee {
-        Some(AssigneeFilter::Nobody) => rows = rows.filter(tickets::assignee_id.is_null()),
-        Some(AssigneeFilter::Operator(id)) => rows = rows.filter(tickets::assignee_id.eq(id.clone())),
-        None => {}
-    }
-    if let Some(priority) = filter.priority {
-        rows = rows.filter(tickets::priority.eq(priority.as_str()));
-    }
-    if let Some(tag) = &filter.tag {
-        let tagged = ticket_tags::table.filter(ticket_tags::tag.eq(tag.clone())).select(ticket_tags::ticket);
-        rows = rows.filter(tickets::number.eq_any(tagged));
-    }
-    if let Some(requester_id) = &filter.requester_id {
-        rows = rows.filter(tickets::requester_id.eq(requester_id.clone()));
-    }
-    rows
+    Ok(rows)
 }
 
 /// A ticket that does not have its number yet.
@@ -479,9 +437,9 @@ pub fn tags_like(scope: &mut Scope<'_>, prefix: &str, limit: i64) -> Result<Vec<
         .into_boxed::<MultiBackend>();
     let tags = match scope.actor.reach() {
         Reach::All => tags,
-        Reach::Line { line, operator_id: None } => tags.filter(tickets::line.eq(line.number())),
+        Reach::Line { line, operator_id: None } => tags.filter(checked_line().eq(line.number())),
         Reach::Line { line, operator_id: Some(id) } => {
-            tags.filter(tickets::line.eq(line.number()).nullable().or(tickets::assignee_id.eq(id)))
+            tags.filter(checked_line().eq(line.number()).nullable().or(tickets::assignee_id.eq(id)))
         }
         Reach::Nothing => return Ok(vec![]),
     };

@@ -76,13 +76,17 @@ CREATE TABLE tickets (
     resolved_at BIGINT,
     version BIGINT NOT NULL
 );
+-- One index for each order of a list within a line, and within a line and assignee (nobody included): a page is read
+-- from the few indexes that it needs, in order, and never sorted. See store/pages.rs.
 CREATE INDEX tickets_by_line_updated ON tickets (line, is_open, updated_at, number);
+CREATE INDEX tickets_by_line_created ON tickets (line, is_open, number);
 CREATE INDEX tickets_by_line_priority ON tickets (line, is_open, priority_rank, number);
-CREATE INDEX tickets_by_assignee ON tickets (assignee_id, is_open, updated_at, number);
-CREATE INDEX tickets_by_updated ON tickets (updated_at, number);
-CREATE INDEX tickets_by_priority ON tickets (priority_rank, number);
-CREATE INDEX tickets_by_requester ON tickets (requester_id, number);
-CREATE INDEX tickets_by_queue ON tickets (queue_id, is_open, updated_at, number);
+CREATE INDEX tickets_by_assignee_updated ON tickets (assignee_id, line, is_open, updated_at, number);
+CREATE INDEX tickets_by_assignee_created ON tickets (assignee_id, line, is_open, number);
+CREATE INDEX tickets_by_assignee_priority ON tickets (assignee_id, line, is_open, priority_rank, number);
+-- Of a queue and of a requester in the usual order; in another order they are sorted.
+CREATE INDEX tickets_by_queue ON tickets (queue_id, line, is_open, updated_at, number);
+CREATE INDEX tickets_by_requester ON tickets (requester_id, line, is_open, updated_at, number);
 CREATE INDEX tickets_by_customer ON tickets (customer_ref, number);
 CREATE INDEX tickets_by_resolved ON tickets (status, resolved_at);
 
