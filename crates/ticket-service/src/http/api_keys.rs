@@ -14,7 +14,7 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
 }
 
 /// List API keys
-#[utoipa::path(tag = "api-keys", responses((status = 200, description = "All keys, the newest first", body = ApiKeyList)))]
+#[utoipa::path(operation_id = "listApiKeys", tag = "api-keys", responses((status = 200, description = "All keys, the newest first", body = ApiKeyList)))]
 #[get("/api-keys")]
 async fn list_api_keys(
     app: web::Data<App>,
@@ -27,7 +27,7 @@ async fn list_api_keys(
 ///
 /// Only a signed-in administrator can. The secret is in this answer and nowhere else.
 #[utoipa::path(
-    tag = "api-keys", request_body = NewApiKey,
+    operation_id = "createApiKey", tag = "api-keys", request_body = NewApiKey,
     responses((status = 201, description = "The key and its secret", body = MadeApiKey))
 )]
 #[post("/api-keys")]
@@ -44,7 +44,7 @@ async fn create_api_key(
 ///
 /// At once and for good. Revoking it again changes nothing.
 #[utoipa::path(
-    tag = "api-keys", params(("id" = String, Path, description = "The key's id")),
+    operation_id = "revokeApiKey", tag = "api-keys", params(("id" = String, Path, description = "The key's id")),
     responses((status = 204, description = "The key is revoked"))
 )]
 #[delete("/api-keys/{id}")]

@@ -21,7 +21,7 @@ pub struct Health {
 }
 
 /// Whether the process answers
-#[utoipa::path(tag = "health", security(()), responses((status = 200, description = "It does", body = Health)))]
+#[utoipa::path(operation_id = "healthLive", tag = "health", security(()), responses((status = 200, description = "It does", body = Health)))]
 #[get("/health/live")]
 async fn health_live() -> HttpResponse {
     HttpResponse::Ok().json(Health { status: "live" })
@@ -31,7 +31,7 @@ async fn health_live() -> HttpResponse {
 ///
 /// Asks the database. The CRM and the bridge are no part of it: tickets work without them.
 #[utoipa::path(
-    tag = "health", security(()),
+    operation_id = "healthReady", tag = "health", security(()),
     responses(
         (status = 200, description = "It can", body = Health),
         (status = 503, description = "`not_ready`: the database does not answer"),
@@ -43,8 +43,9 @@ async fn health_ready(app: web::Data<App>) -> Result<HttpResponse, Problem> {
         Ok(()) => Ok(HttpResponse::Ok().json(Health { status: "ready" })),
         Err(error) => {
             tracing::warn!(error.cause = %error, "the database does not answer");
-            Err(Problem::new("not_ready", 503, "Not ready")
-                .detail("The database does not answer. Look into the log of the service and at the database."))
+            Err(Problem::new("not_ready", 503, "Not ready").detail(
+                "The database does not answer. Look into the log of the service and at the database.",
+            ))
         }
     }
 }

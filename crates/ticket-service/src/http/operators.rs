@@ -21,7 +21,7 @@ fn etag(operator: &Operator) -> String {
 /// List operators
 ///
 /// Everybody who can be assigned a ticket. Administrators also see mail addresses and who was deactivated.
-#[utoipa::path(tag = "operators", responses((status = 200, description = "The operators by name", body = OperatorList)))]
+#[utoipa::path(operation_id = "listOperators", tag = "operators", responses((status = 200, description = "The operators by name", body = OperatorList)))]
 #[get("/operators")]
 async fn list_operators(
     app: web::Data<App>,
@@ -34,7 +34,7 @@ async fn list_operators(
 ///
 /// For administrators. The operator signs in with the password given here and can change it.
 #[utoipa::path(
-    tag = "operators", request_body = NewOperator,
+    operation_id = "createOperator", tag = "operators", request_body = NewOperator,
     responses(
         (status = 201, description = "The new operator", body = Operator),
         (status = 409, description = "`exists`: the mail address is taken"),
@@ -59,7 +59,7 @@ async fn create_operator(
 /// For administrators. Deactivating and a new password end all sessions of the operator at once. The last active
 /// administrator stays.
 #[utoipa::path(
-    tag = "operators", request_body = OperatorChange,
+    operation_id = "changeOperator", tag = "operators", request_body = OperatorChange,
     params(
         ("id" = String, Path, description = "The operator's id"),
         ("If-Match" = String, Header, description = "The version that was changed, such as `\"3\"`"),

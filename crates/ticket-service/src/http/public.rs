@@ -35,7 +35,7 @@ pub(crate) fn pages(config: &mut web::ServiceConfig) {
 ///
 /// For anybody. Limited per network address. Opens a ticket in the first line and tells its number.
 #[utoipa::path(
-    tag = "public", security(()), request_body = PublicRequest,
+    operation_id = "sendPublicRequest", tag = "public", security(()), request_body = PublicRequest,
     responses(
         (status = 201, description = "The ticket's number", body = TakenRequest),
         (status = 429, description = "`too_many_attempts`; see `Retry-After`"),
@@ -52,7 +52,8 @@ async fn send_public_request(
 }
 
 fn page(app: &App, request: &HttpRequest) -> Page {
-    let wanted = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let wanted =
+        request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     Page { language: Language::best(wanted), helpdesk: app.config.tickets.helpdesk_name.clone() }
 }
 
@@ -90,7 +91,9 @@ async fn send_form(
         tracing::error!(error.cause = %error, problem.code = problem.code(), "a request of the public form failed");
     }
     let (trouble, retry_after) = match error {
-        TicketError::Invalid(fields) => (Trouble::Fields(fields.into_iter().map(|(field, _)| field).collect()), None),
+        TicketError::Invalid(fields) => {
+            (Trouble::Fields(fields.into_iter().map(|(field, _)| field).collect()), None)
+        }
         TicketError::TooMany(seconds) => (Trouble::TooMany, Some(seconds)),
         _ => (Trouble::Ours, None),
     };

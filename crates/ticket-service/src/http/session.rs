@@ -37,7 +37,8 @@ pub struct SignIn {
 /// The header that sets or ends the cookie. Scripts can't read it, and no other site can make a browser send it.
 fn cookie(config: &Config, value: &str, seconds: i64) -> (actix_web::http::header::HeaderName, String) {
     let secure = if config.server.is_https() { "; Secure" } else { "" };
-    let text = format!("{SESSION_COOKIE}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
+    let text =
+        format!("{SESSION_COOKIE}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
     (SET_COOKIE, text)
 }
 
@@ -45,7 +46,7 @@ fn cookie(config: &Config, value: &str, seconds: i64) -> (actix_web::http::heade
 ///
 /// Sets the session cookie. Failed attempts are limited per network address and per mail address.
 #[utoipa::path(
-    tag = "session", security(()), request_body = SignIn,
+    operation_id = "startSession", tag = "session", security(()), request_body = SignIn,
     responses(
         (status = 200, description = "Signed in; the cookie is set", body = Me),
         (status = 401, description = "`credentials_wrong`"),
@@ -66,7 +67,7 @@ async fn start_session(
 }
 
 /// Who is signed in
-#[utoipa::path(tag = "session", responses((status = 200, description = "The signed-in operator", body = Me)))]
+#[utoipa::path(operation_id = "showSession", tag = "session", responses((status = 200, description = "The signed-in operator", body = Me)))]
 #[get("/session")]
 async fn show_session(app: web::Data<App>, SignedIn(actor): SignedIn) -> Result<web::Json<Me>, TicketError> {
     me::show(&app, &actor).await.map(web::Json)
@@ -74,7 +75,7 @@ async fn show_session(app: web::Data<App>, SignedIn(actor): SignedIn) -> Result<
 
 /// Change the own account
 #[utoipa::path(
-    tag = "session", request_body = MeChange,
+    operation_id = "changeSession", tag = "session", request_body = MeChange,
     responses((status = 200, description = "The account as it is now", body = Me))
 )]
 #[patch("/session")]
@@ -90,7 +91,7 @@ async fn change_session(
 ///
 /// Ends all other sessions of the operator.
 #[utoipa::path(
-    tag = "session", request_body = PasswordChange,
+    operation_id = "changePassword", tag = "session", request_body = PasswordChange,
     responses((status = 204, description = "The password is changed"))
 )]
 #[put("/session/password")]
@@ -107,7 +108,7 @@ async fn change_password(
 /// Sign out
 ///
 /// Ends the session and removes the cookie.
-#[utoipa::path(tag = "session", responses((status = 204, description = "Signed out")))]
+#[utoipa::path(operation_id = "endSession", tag = "session", responses((status = 204, description = "Signed out")))]
 #[delete("/session")]
 async fn end_session(
     app: web::Data<App>,

@@ -175,16 +175,16 @@ both_databases! {
         let change = json!({"locale": "en"});
         let ann = app.as_line1().without("Sec-Fetch-Site");
         for site in ["cross-site", "same-site", "rubbish"] {
-            ann.clone().with("Sec-Fetch-Site", site).patch("/session", change.clone()).await.problem(403, "cross_site");
+            ann.with("Sec-Fetch-Site", site).patch("/session", change.clone()).await.problem(403, "cross_site");
         }
         for origin in ["https://evil.example", "null", "http://127.0.0.1", "http://127.0.0.1:8080.evil.example"] {
-            ann.clone().with("Origin", origin).patch("/session", change.clone()).await.problem(403, "cross_site");
+            ann.with("Origin", origin).patch("/session", change.clone()).await.problem(403, "cross_site");
         }
         ann.patch("/session", change.clone()).await.problem(403, "cross_site");
         // From our own pages, in old and new browsers.
-        ann.clone().with("Sec-Fetch-Site", "same-origin").patch("/session", change.clone()).await.expect(200);
-        ann.clone().with("Origin", app.address()).patch("/session", change.clone()).await.expect(200);
-        ann.clone().with("Origin", "http://127.0.0.1:8080").patch("/session", change).await.expect(200);
+        ann.with("Sec-Fetch-Site", "same-origin").patch("/session", change.clone()).await.expect(200);
+        ann.with("Origin", app.address()).patch("/session", change.clone()).await.expect(200);
+        ann.with("Origin", "http://127.0.0.1:8080").patch("/session", change).await.expect(200);
         // Reading changes nothing, so a link from elsewhere may lead here.
         ann.with("Sec-Fetch-Site", "cross-site").get("/session").await.expect(200);
     }
@@ -192,7 +192,7 @@ both_databases! {
     async fn another_site_can_not_sign_a_browser_in(app: TestApp) {
         let nobody = app.as_nobody();
         let body = credentials("ann@support.example");
-        nobody.clone().with("Sec-Fetch-Site", "cross-site").post("/session", body.clone()).await.problem(403, "cross_site");
+        nobody.with("Sec-Fetch-Site", "cross-site").post("/session", body.clone()).await.problem(403, "cross_site");
         nobody.with("Origin", "https://evil.example").post("/session", body).await.problem(403, "cross_site");
     }
 

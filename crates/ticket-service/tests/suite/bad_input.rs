@@ -5,51 +5,57 @@ use db_kit::{Backend, both_databases};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{Client, TestApp};
+use crate::support::{Answer, Client, TestApp};
 
 /// What the listener refuses before the database is asked is the same on both, so one is enough.
-struct OnSqlite(TestApp);
-
-impl StartOn for OnSqlite {
-    async fn start_on(_: Backend) -> Self {
-        Self(TestApp::start_on(Backend::Sqlite).await)
-    }
+fn on_sqlite<F: Future<Output = ()>>(test: impl FnOnce(TestApp) -> F) {
+    db_kit::testing::block_on(async { test(TestApp::start_on(Backend::Sqlite).await).await });
 }
 
-async fn patch_raw(client: &Client, kind: &str, body: &[u8]) -> crate::support::Answer {
-    client.clone().with("Content-Type", kind).send(Method::PATCH, "/session", body.to_vec()).await
+async fn patch_raw(client: &Client, kind: &str, body: &[u8]) -> Answer {
+    client.with("Content-Type", kind).send(Method::PATCH, "/session", body.to_vec()).await
 }
 
 #[test]
 fn a_body_that_can_not_be_read_is_told_with_what_is_wrong() {
-    db_kit::testing::block_on(async {
-        let OnSqlite(app) = OnSqlite::start_on(Backend::Sqlite).await;
+    on_sqlite(|app| async move {
         let ann = app.as_line1();
         let detail = |problem: serde_json::Value| problem["detail"].as_str().unwrap().to_owned();
         let told = patch_raw(&ann, "application/json", b"{\"locale\":").await.problem(400, "unreadable");
         assert!(detail(told).contains("line 1 column 10"));
-        let told = patch_raw(&ann, "application/json", b"{\"locale\":\"\xff\"}").await.problem(400, "unreadable");
+        let told =
+            patch_raw(&ann, "application/json", b"{\"locale\":\"\xff\"}").await.problem(400, "unreadable");
         assert!(detail(told).contains("not UTF-8"));
         let told = patch_raw(&ann, "application/json", b"").await.problem(400, "unreadable");
         assert!(detail(told).contains("not JSON"));
-        patch_raw(&ann, "application/json", "[".repeat(100_000).as_bytes()).await.problem(422, "invalid");
+        patch_raw(&ann, "application/json", "[".repeat(100_000).as_bytes()).await.problem(400, "unreadable");
         patch_raw(&ann, "text/plain", b"{}").await.problem(415, "not_json");
         patch_raw(&ann, "application/x-www-form-urlencoded", b"locale=ru").await.problem(415, "not_json");
         patch_raw(&ann, "application/json; charset=utf-8", b"{\"locale\":\"ru\"}").await.expect(200);
         let large = vec![b' '; 1_048_577];
         patch_raw(&ann, "application/json", &large).await.problem(413, "too_large");
         let told = ann.patch("/session", json!({"locale": "ru", "role": "admin"})).await;
-        assert_eq!(told.field("role"), "is not known here (expected locale)".to_owned());
-        assert_eq!(ann.patch("/session", json!({"locale": 7})).await.problem(422, "invalid")["errors"][0]["field"], "locale");
+        assert!(told.field("role").starts_with("is not known here"));
+        assert_eq!(
+            ann.patch("/session", json!({"locale": 7})).await.problem(422, "invalid")["errors"][0]["field"],
+            "locale"
+        );
     });
 }
 
 #[test]
 fn an_address_that_leads_nowhere_or_a_method_that_is_not_possible_is_told() {
-    db_kit::testing::block_on(async {
-        let OnSqlite(app) = OnSqlite::start_on(Backend::Sqlite).await;
+    on_sqlite(|app| async move {
         let ann = app.as_line1();
-        for path in ["/nothing", "//api", "//api/v2/tickets", "//health", "//request/x", "/tickets/1/2/3", "//problems/x"] {
+        for path in [
+            "/nothing",
+            "//api",
+            "//api/v2/tickets",
+            "//health",
+            "//request/x",
+            "/tickets/1/2/3",
+            "//problems/x",
+        ] {
             ann.get(path).await.problem(404, "not_found");
         }
         let answer = ann.put("/session", json!({})).await;

@@ -31,29 +31,31 @@ impl Client {
     }
 
     /// The same caller, sending one more header with every request (or another value of it).
-    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
-        self.headers.insert(name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap());
-        self
+    pub(crate) fn with(&self, name: &str, value: &str) -> Self {
+        let mut client = self.clone();
+        client.headers.insert(name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap());
+        client
     }
 
     /// The same caller without this header.
-    pub(crate) fn without(mut self, name: &str) -> Self {
-        self.headers.remove(name);
-        self
+    pub(crate) fn without(&self, name: &str) -> Self {
+        let mut client = self.clone();
+        client.headers.remove(name);
+        client
     }
 
     /// A browser with this session cookie, on one of our own pages.
-    pub(crate) fn with_cookie(self, token: &str) -> Self {
+    pub(crate) fn with_cookie(&self, token: &str) -> Self {
         self.with("Cookie", &format!("guichet_session={token}")).with("Sec-Fetch-Site", "same-origin")
     }
 
     /// A program with this API key.
-    pub(crate) fn with_key(self, secret: &str) -> Self {
+    pub(crate) fn with_key(&self, secret: &str) -> Self {
         self.with("Authorization", &format!("Bearer {secret}"))
     }
 
     /// A change from this version.
-    pub(crate) fn if_match(self, version: impl std::fmt::Display) -> Self {
+    pub(crate) fn if_match(&self, version: impl std::fmt::Display) -> Self {
         self.with("If-Match", &format!("\"{version}\""))
     }
 
@@ -79,7 +81,7 @@ impl Client {
 
     /// Sends a JSON body.
     pub(crate) async fn json(&self, method: Method, path: &str, body: Value) -> Answer {
-        let client = self.clone().with("Content-Type", "application/json");
+        let client = self.with("Content-Type", "application/json");
         client.send(method, path, body.to_string().into_bytes()).await
     }
 
