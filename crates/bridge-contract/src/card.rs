@@ -129,21 +129,25 @@ pub enum FieldValue {
     /// Text on one line.
     Text {
         /// The text.
+        #[schema(value_type = String, max_length = 500)]
         value: Line,
     },
     /// A mail address.
     Email {
         /// The address.
+        #[schema(value_type = String, max_length = 500)]
         value: Line,
     },
     /// A phone number in E.164 form.
     Phone {
         /// The number.
+        #[schema(value_type = String, max_length = 500)]
         value: Line,
     },
     /// A web address (http or https).
     Url {
         /// The address.
+        #[schema(value_type = String, max_length = 500)]
         value: Line,
     },
     /// A calendar date.
@@ -154,6 +158,7 @@ pub enum FieldValue {
     /// One of the values that the policy lists.
     Enum {
         /// The value.
+        #[schema(value_type = String, max_length = 500)]
         value: Line,
     },
     /// Yes or no.

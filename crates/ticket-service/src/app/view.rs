@@ -34,6 +34,7 @@ impl Person {
 
 /// A queue as a ticket names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = TicketQueue)]
 pub struct QueueName {
     /// The queue's id.
     pub id: String,

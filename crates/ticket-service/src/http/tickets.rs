@@ -20,7 +20,7 @@ use crate::domain::{
 };
 use crate::error::TicketError;
 use crate::http::cursor;
-use crate::http::extract::{Body, IfMatch, SignedIn};
+use crate::http::extract::{Body, IfMatch, Query, SignedIn};
 use crate::store::tickets::{AssigneeFilter, Direction, Filter, SortKey};
 
 /// The routes of this file.
@@ -54,6 +54,7 @@ pub(crate) fn limit(asked: Option<usize>) -> Result<usize, TicketError> {
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListParameters {
     /// The selection to begin with; `inbox` by default.
+    #[param(inline)]
     view: Option<View>,
     /// One or more statuses, separated by commas.
     status: Option<String>,
@@ -70,8 +71,10 @@ pub(crate) struct ListParameters {
     /// A requester's id.
     requester: Option<String>,
     /// `updated` (default), `created` or `priority`.
+    #[param(inline)]
     sort: Option<SortName>,
     /// `desc` (default) or `asc`.
+    #[param(inline)]
     dir: Option<DirectionName>,
     /// Where the page begins: `next_cursor` of the page before.
     cursor: Option<String>,
@@ -155,7 +158,7 @@ impl ListParameters {
 pub(crate) async fn list(
     app: web::Data<App>,
     SignedIn(actor): SignedIn,
-    web::Query(parameters): web::Query<ListParameters>,
+    Query(parameters): Query<ListParameters>,
 ) -> Result<web::Json<Page<TicketSummary>>, TicketError> {
     let question = parameters.question(actor.operator_id())?;
     list_tickets::list_tickets(&app, &actor, question, cursor::write).await.map(web::Json)
@@ -442,7 +445,7 @@ pub(crate) async fn history(
     app: web::Data<App>,
     SignedIn(actor): SignedIn,
     number: web::Path<TicketNumber>,
-    web::Query(page): web::Query<PageParameters>,
+    Query(page): Query<PageParameters>,
 ) -> Result<web::Json<Page<HistoryEntry>>, TicketError> {
     let rows = limit(page.limit)?;
     show_ticket::list_history(&app, &actor, *number, page.cursor, rows).await.map(web::Json)
