@@ -12,7 +12,7 @@ use ticket_service::app::operators::{self, NewOperator};
 use ticket_service::config::Config;
 use ticket_service::domain::password::NewPassword;
 use ticket_service::domain::{Actor, EmailAddress, PersonName, Role};
-use ticket_service::{http, server, store};
+use ticket_service::{app, http, server, store};
 
 /// A password longer than this is none.
 const PASSWORD_BYTES_MAX: u64 = 4096;
@@ -45,6 +45,15 @@ enum Command {
         /// The name that colleagues see.
         #[arg(long)]
         name: String,
+    },
+    /// Fill the database with generated tickets of a year, three messages each, for trials and benchmarks.
+    Seed {
+        /// How many.
+        #[arg(long, default_value_t = 1000)]
+        tickets: u64,
+        /// The same seed makes the same tickets.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
     },
     /// Keys between the services.
     Keys {
@@ -99,6 +108,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
         Command::Serve => block_on(server::serve(logged(read()?)?)),
         Command::Migrate => block_on(migrate(logged(read()?)?)),
+        Command::Seed { tickets, seed } => block_on(fill(logged(read()?)?, tickets, seed)),
         Command::CreateAdmin { email, name } => block_on(create_admin(logged(read()?)?, &email, &name)),
     }
 }
@@ -136,6 +146,14 @@ async fn create_admin(config: Config, email: &str, name: &str) -> anyhow::Result
         Ok(admin) => say(&format!("{} can sign in now ({}).", admin.name, admin.id)),
         Err(error) => bail!("{}", error.problem().detail_text()),
     }
+}
+
+async fn fill(config: Config, tickets: u64, seed: u64) -> anyhow::Result<()> {
+    let app = server::open(config).await?;
+    let filled = app::seed::seed(&app, tickets, seed).await;
+    app.store.database().close().await;
+    filled?;
+    say(&format!("Wrote {tickets} tickets."))
 }
 
 fn read_password() -> anyhow::Result<NewPassword> {
