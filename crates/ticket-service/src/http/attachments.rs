@@ -20,7 +20,7 @@ use crate::app::{App, attachments};
 use crate::domain::Actor;
 use crate::domain::file_name::FileName;
 use crate::error::TicketError;
-use crate::http::extract::SignedIn;
+use crate::http::extract::{Query, SignedIn};
 
 /// So much of a file is in memory at once.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -83,7 +83,7 @@ struct UploadForm {
 async fn upload(
     app: web::Data<App>,
     SignedIn(actor): SignedIn,
-    web::Query(parameters): web::Query<UploadParameters>,
+    Query(parameters): Query<UploadParameters>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, TicketError> {

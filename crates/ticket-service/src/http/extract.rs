@@ -5,7 +5,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderName, IF_MATCH, ORIGIN};
+use actix_web::http::header::{
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderName, IF_MATCH, ORIGIN,
+};
 use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::StreamExt;
 use futures_util::future::{LocalBoxFuture, Ready, ready};
@@ -16,7 +18,7 @@ use crate::app::App;
 use crate::app::sign_in::{Credential, KEY_PREFIX, who_is};
 use crate::domain::Actor;
 use crate::error::TicketError;
-use crate::http::unread::from_json;
+use crate::http::unread::{from_json, from_query};
 use crate::store::idempotency::IdempotencyKey;
 
 /// The name of the session cookie.
@@ -140,7 +142,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
 }
 
 fn is_json(request: &HttpRequest) -> bool {
-    let kind = header(request, &CONTENT_TYPE).unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let kind =
+        header(request, &CONTENT_TYPE).unwrap_or_default().split(';').next().unwrap_or_default().trim();
     kind.eq_ignore_ascii_case("application/json") || kind.to_ascii_lowercase().ends_with("+json")
 }
 
@@ -173,7 +176,8 @@ fn idempotency_key(request: &HttpRequest, body: &[u8]) -> Result<Option<Idempote
     let Some(value) = request.headers().get(&IDEMPOTENCY_KEY) else { return Ok(None) };
     let key = value.to_str().unwrap_or_default();
     if key.is_empty() || key.len() > IDEMPOTENCY_KEY_CHARS_MAX {
-        let message = format!("write 1 to {IDEMPOTENCY_KEY_CHARS_MAX} ASCII characters, for example a random UUID");
+        let message =
+            format!("write 1 to {IDEMPOTENCY_KEY_CHARS_MAX} ASCII characters, for example a random UUID");
         return Err(TicketError::invalid("Idempotency-Key", message));
     }
     let mut hash = Sha256::new();
@@ -183,6 +187,19 @@ fn idempotency_key(request: &HttpRequest, body: &[u8]) -> Result<Option<Idempote
     hash.update(b"\n");
     hash.update(body);
     Ok(Some(IdempotencyKey { key: key.to_owned(), fingerprint: hex::encode(hash.finalize()) }))
+}
+
+/// The parameters behind the question mark. Types refuse unknown ones, so a mistyped filter is no silent "everything".
+#[derive(Clone, Debug)]
+pub(crate) struct Query<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest for Query<T> {
+    type Error = TicketError;
+    type Future = Ready<Result<Self, TicketError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(from_query(request.query_string()).map(Self))
+    }
 }
 
 /// The version that a change was made from: the ETag in `If-Match`, such as `"7"`.
@@ -199,7 +216,9 @@ impl FromRequest for IfMatch {
         };
         let text = value.to_str().unwrap_or_default().trim();
         let version = text.trim_start_matches("W/").trim_matches('"').parse().ok();
-        let wrong = || TicketError::invalid("If-Match", "is not an ETag of ours; send it as it came, for example \"7\"");
+        let wrong = || {
+            TicketError::invalid("If-Match", "is not an ETag of ours; send it as it came, for example \"7\"")
+        };
         ready(version.map(Self).ok_or_else(wrong))
     }
 }

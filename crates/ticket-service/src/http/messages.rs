@@ -11,7 +11,7 @@ use crate::app::show_ticket;
 use crate::app::view::{Message, Page};
 use crate::domain::{Status, TicketNumber};
 use crate::error::TicketError;
-use crate::http::extract::{Body, SignedIn};
+use crate::http::extract::{Body, Query, SignedIn};
 use crate::http::tickets::{PageParameters, limit, message_body};
 
 /// The routes of this file.
@@ -35,7 +35,7 @@ pub(crate) async fn list(
     app: web::Data<App>,
     SignedIn(actor): SignedIn,
     number: web::Path<TicketNumber>,
-    web::Query(page): web::Query<PageParameters>,
+    Query(page): Query<PageParameters>,
 ) -> Result<web::Json<Page<Message>>, TicketError> {
     let rows = limit(page.limit)?;
     show_ticket::list_messages(&app, &actor, *number, page.cursor, rows).await.map(web::Json)

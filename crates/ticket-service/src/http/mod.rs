@@ -3,20 +3,20 @@
 pub mod api_keys;
 mod attachments;
 mod card;
+mod cursor;
 mod events;
 pub(crate) mod extract;
 pub mod health;
+mod messages;
 pub mod openapi;
 pub mod operators;
-mod cursor;
-mod messages;
-mod queues;
-mod search;
-mod tickets;
 mod problems;
 mod public;
+mod queues;
 mod request_page;
+mod search;
 pub mod session;
+mod tickets;
 mod ui;
 mod unread;
 
@@ -73,7 +73,6 @@ pub fn application(
         .app_data(web::Data::new(openapi::Routes::of(document)))
         .app_data(web::PayloadConfig::new(app.config.server.body_bytes_max))
         .app_data(unread::path_config())
-        .app_data(unread::query_config())
         .app_data(app)
         .into_utoipa_app()
         .configure(api)

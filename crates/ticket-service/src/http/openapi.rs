@@ -8,7 +8,9 @@ use actix_web::{HttpResponse, web};
 use service_kit::Problem;
 use service_kit::problem::FieldProblem;
 use utoipa::openapi::path::{HttpMethod, Operation, PathItem};
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Response};
 use utoipa::{OpenApi as _, ToSchema};
 use utoipa_swagger_ui::{Config, SwaggerUi};
@@ -63,10 +65,8 @@ pub(crate) fn base() -> OpenApi {
     components.add_security_scheme("api_key", SecurityScheme::Http(key));
     components.responses.insert(String::from("Problem"), problem("Something else went wrong").into());
     let none: [&str; 0] = [];
-    document.security = Some(vec![
-        SecurityRequirement::new("session", none),
-        SecurityRequirement::new("api_key", none),
-    ]);
+    document.security =
+        Some(vec![SecurityRequirement::new("session", none), SecurityRequirement::new("api_key", none)]);
     document
 }
 
@@ -155,12 +155,18 @@ impl Routes {
         let parts: Vec<&str> = path.split('/').collect();
         let fits = |pattern: &[String]| {
             pattern.len() == parts.len()
-                && pattern.iter().zip(&parts).all(|(pattern, part)| {
-                    pattern == part || (pattern.starts_with('{') && !part.is_empty())
-                })
+                && pattern
+                    .iter()
+                    .zip(&parts)
+                    .all(|(pattern, part)| pattern == part || (pattern.starts_with('{') && !part.is_empty()))
         };
-        let methods: BTreeSet<_> =
-            self.0.iter().filter(|(pattern, _)| fits(pattern)).flat_map(|(_, methods)| methods).copied().collect();
+        let methods: BTreeSet<_> = self
+            .0
+            .iter()
+            .filter(|(pattern, _)| fits(pattern))
+            .flat_map(|(_, methods)| methods)
+            .copied()
+            .collect();
         methods.into_iter().collect::<Vec<_>>().join(", ")
     }
 }

@@ -10,7 +10,7 @@ use crate::app::queues::{self, QueueChanges};
 use crate::app::view::Queue;
 use crate::domain::QueueName;
 use crate::error::TicketError;
-use crate::http::extract::{Body, SignedIn};
+use crate::http::extract::{Body, Query, SignedIn};
 
 /// The routes of this file.
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
@@ -117,7 +117,7 @@ pub(crate) struct TagParameters {
 pub(crate) async fn tags(
     app: web::Data<App>,
     SignedIn(actor): SignedIn,
-    web::Query(parameters): web::Query<TagParameters>,
+    Query(parameters): Query<TagParameters>,
 ) -> Result<web::Json<Vec<String>>, TicketError> {
     queues::list_tags(&app, &actor, parameters.prefix.unwrap_or_default()).await.map(web::Json)
 }

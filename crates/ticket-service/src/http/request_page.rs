@@ -20,12 +20,14 @@ impl Language {
         let mut best = (0.0, Self::English);
         for part in accept_language.split(',') {
             let (range, parameters) = part.split_once(';').unwrap_or((part, ""));
-            let quality = parameters.trim().strip_prefix("q=").map_or(1.0, |text| text.parse::<f32>().unwrap_or(0.0));
-            let language = match range.trim().split('-').next().unwrap_or_default().to_ascii_lowercase().as_str() {
-                "en" => Self::English,
-                "ru" => Self::Russian,
-                _ => continue,
-            };
+            let quality =
+                parameters.trim().strip_prefix("q=").map_or(1.0, |text| text.parse::<f32>().unwrap_or(0.0));
+            let language =
+                match range.trim().split('-').next().unwrap_or_default().to_ascii_lowercase().as_str() {
+                    "en" => Self::English,
+                    "ru" => Self::Russian,
+                    _ => continue,
+                };
             if quality > best.0 {
                 best = (quality, language);
             }
@@ -58,21 +60,57 @@ const TEXTS: &[(&str, &str, &str)] = &[
     ("name", "Your name", "Ваше имя"),
     ("name.wrong", "Write your name on one line.", "Напишите имя в одну строку."),
     ("email", "Your mail address", "Адрес почты"),
-    ("email.wrong", "Write a mail address such as name@example.org.", "Напишите адрес вида name@example.org."),
+    (
+        "email.wrong",
+        "Write a mail address such as name@example.org.",
+        "Напишите адрес вида name@example.org.",
+    ),
     ("phone", "Phone", "Телефон"),
     ("optional", "if you like", "по желанию"),
-    ("phone.wrong", "Write digits, spaces and + - ( ), or leave it empty.", "Напишите цифры, пробелы и + - ( ) или оставьте поле пустым."),
+    (
+        "phone.wrong",
+        "Write digits, spaces and + - ( ), or leave it empty.",
+        "Напишите цифры, пробелы и + - ( ) или оставьте поле пустым.",
+    ),
     ("subject", "Subject", "Тема"),
-    ("subject.wrong", "Write what it is about, in at most 200 characters.", "Напишите, о чём речь, не длиннее 200 знаков."),
+    (
+        "subject.wrong",
+        "Write what it is about, in at most 200 characters.",
+        "Напишите, о чём речь, не длиннее 200 знаков.",
+    ),
     ("text", "Your request", "Обращение"),
-    ("text.wrong", "Write your request; very long texts are better sent in parts.", "Напишите текст обращения; очень длинный текст лучше прислать частями."),
+    (
+        "text.wrong",
+        "Write your request; very long texts are better sent in parts.",
+        "Напишите текст обращения; очень длинный текст лучше прислать частями.",
+    ),
     ("website", "Leave this field empty", "Оставьте это поле пустым"),
-    ("website.wrong", "Leave the last field empty: it is there to stop automatic mail.", "Оставьте последнее поле пустым: оно останавливает автоматическую рассылку."),
-    ("opened_at.wrong", "That was very quick. Wait a few seconds and send it again.", "Это было очень быстро. Подождите несколько секунд и отправьте ещё раз."),
+    (
+        "website.wrong",
+        "Leave the last field empty: it is there to stop automatic mail.",
+        "Оставьте последнее поле пустым: оно останавливает автоматическую рассылку.",
+    ),
+    (
+        "opened_at.wrong",
+        "That was very quick. Wait a few seconds and send it again.",
+        "Это было очень быстро. Подождите несколько секунд и отправьте ещё раз.",
+    ),
     ("send", "Send", "Отправить"),
-    ("not_sent", "Not sent yet. What you wrote is below; please correct what is marked.", "Пока не отправлено. Ваш текст ниже; исправьте отмеченное."),
-    ("too_many", "Not sent: too many requests came from your network. What you wrote is below; send it again in a few minutes.", "Не отправлено: из вашей сети пришло слишком много обращений. Ваш текст ниже; отправьте его через несколько минут."),
-    ("ours", "Not sent: something went wrong on our side. What you wrote is below; send it again in a minute.", "Не отправлено: ошибка на нашей стороне. Ваш текст ниже; отправьте его через минуту."),
+    (
+        "not_sent",
+        "Not sent yet. What you wrote is below; please correct what is marked.",
+        "Пока не отправлено. Ваш текст ниже; исправьте отмеченное.",
+    ),
+    (
+        "too_many",
+        "Not sent: too many requests came from your network. What you wrote is below; send it again in a few minutes.",
+        "Не отправлено: из вашей сети пришло слишком много обращений. Ваш текст ниже; отправьте его через несколько минут.",
+    ),
+    (
+        "ours",
+        "Not sent: something went wrong on our side. What you wrote is below; send it again in a minute.",
+        "Не отправлено: ошибка на нашей стороне. Ваш текст ниже; отправьте его через минуту.",
+    ),
     ("taken", "We have your request", "Обращение принято"),
     ("number", "Its number is", "Его номер"),
     ("reply", "We answer to", "Мы ответим на адрес"),
@@ -115,7 +153,14 @@ impl Page {
         let say = |key: &str| self.language.say(key);
         let wrong: &[String] = if let Trouble::Fields(fields) = trouble { fields } else { &[] };
         let field = |name: &'static str, kind, fill_in, value: &str, needed| {
-            self.field(&FieldOf { name, kind, fill_in, value, needed, wrong: wrong.iter().any(|field| field == name) })
+            self.field(&FieldOf {
+                name,
+                kind,
+                fill_in,
+                value,
+                needed,
+                wrong: wrong.iter().any(|field| field == name),
+            })
         };
         let trap = wrong.iter().any(|field| field == "website");
         let main = [
@@ -272,7 +317,11 @@ mod tests {
 
     #[test]
     fn what_was_typed_can_not_break_out_of_its_field() {
-        let typed = PublicRequest { name: "\"><script>{{title}}".into(), text: "</textarea>".into(), ..Default::default() };
+        let typed = PublicRequest {
+            name: "\"><script>{{title}}".into(),
+            text: "</textarea>".into(),
+            ..Default::default()
+        };
         let page = Page { language: Language::English, helpdesk: "Help & <Co>".into() };
         let html = page.form(&typed, &Trouble::Fields(vec!["name".into()]));
         assert!(!html.contains("<script>") && html.matches("</textarea>").count() == 1, "{html}");

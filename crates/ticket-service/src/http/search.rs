@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::app::list_tickets::{self, FoundTicket};
 use crate::app::view::Page;
 use crate::error::TicketError;
-use crate::http::extract::SignedIn;
+use crate::http::extract::{Query, SignedIn};
 use crate::http::tickets::limit;
 
 /// The routes of this file.
@@ -44,7 +44,7 @@ pub(crate) struct SearchParameters {
 pub(crate) async fn search(
     app: web::Data<App>,
     SignedIn(actor): SignedIn,
-    web::Query(parameters): web::Query<SearchParameters>,
+    Query(parameters): Query<SearchParameters>,
 ) -> Result<web::Json<Page<FoundTicket>>, TicketError> {
     let rows = limit(parameters.limit)?;
     let before = parameters.cursor.map(|cursor| cursor.parse::<i64>()).transpose();

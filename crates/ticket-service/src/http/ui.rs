@@ -2,7 +2,8 @@
 
 use actix_web::http::Method;
 use actix_web::http::header::{
-    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, VARY,
+    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH,
+    VARY,
 };
 use actix_web::{HttpRequest, HttpResponse, web};
 use operator_ui::Asset;
@@ -27,16 +28,17 @@ pub(crate) async fn otherwise(
     if !allowed.is_empty() {
         return Err(method_not_allowed(request.method(), &allowed));
     }
-    let is_page = !NOT_PAGES.iter().any(|start| {
-        path.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    });
+    let is_page = !NOT_PAGES
+        .iter()
+        .any(|start| path.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
     if !is_page {
         return Err(not_found());
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Err(method_not_allowed(request.method(), "GET, HEAD"));
     }
-    let is_file = path.starts_with("/assets/") || path.rsplit('/').next().is_some_and(|name| name.contains('.'));
+    let is_file =
+        path.starts_with("/assets/") || path.rsplit('/').next().is_some_and(|name| name.contains('.'));
     match operator_ui::asset(path) {
         Some(asset) => Ok(answer(&request, asset)),
         // An address of the interface's own, such as /line1/10482.
@@ -52,13 +54,16 @@ fn not_found() -> Problem {
 
 fn method_not_allowed(method: &Method, allowed: &str) -> Problem {
     Problem::new("method_not_allowed", 405, "Not possible here")
-        .detail(format!("{method} is not possible at this address; {allowed} is. The API is described at /api/docs."))
+        .detail(format!(
+            "{method} is not possible at this address; {allowed} is. The API is described at /api/docs."
+        ))
         .header(ALLOW, allowed)
 }
 
 /// A form of the file that the browser takes, or only the word that it has it already.
 fn answer(request: &HttpRequest, asset: Asset) -> HttpResponse {
-    let accepted = request.headers().get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let accepted =
+        request.headers().get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (bytes, encoding) = match (asset.brotli, asset.gzip) {
         (Some(bytes), _) if accepts(accepted, "br") => (bytes, Some("br")),
         (_, Some(bytes)) if accepts(accepted, "gzip") => (bytes, Some("gzip")),
@@ -69,7 +74,8 @@ fn answer(request: &HttpRequest, asset: Asset) -> HttpResponse {
         Some(name) => format!("{}-{name}\"", asset.etag.trim_end_matches('"')),
         None => asset.etag,
     };
-    let known = request.headers().get(IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let known =
+        request.headers().get(IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let unchanged = known.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag);
     let mut response = if unchanged { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response

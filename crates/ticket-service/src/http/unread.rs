@@ -1,6 +1,6 @@
 //! Requests that can't be read: every way in which that happens, told so that the sender can mend it.
 
-use actix_web::error::{PathError, QueryPayloadError};
+use actix_web::error::PathError;
 use actix_web::{HttpRequest, web};
 use serde::de::DeserializeOwned;
 use service_kit::Problem;
@@ -14,7 +14,9 @@ use crate::error::TicketError;
 pub(crate) fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, TicketError> {
     if let Err(error) = std::str::from_utf8(bytes) {
         let place = error.valid_up_to();
-        return Err(TicketError::Unreadable(format!("The body is not UTF-8; the first wrong byte is number {place}")));
+        return Err(TicketError::Unreadable(format!(
+            "The body is not UTF-8; the first wrong byte is number {place}"
+        )));
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
@@ -52,12 +54,14 @@ fn wrong_member(path: &str, message: &str) -> TicketError {
     TicketError::invalid(if path == "." { "body" } else { path }, message)
 }
 
-/// For `web::QueryConfig`: tells what is wrong with the part of the address behind the question mark.
-pub(crate) fn query_config() -> web::QueryConfig {
-    web::QueryConfig::default().error_handler(|error, _: &HttpRequest| match &error {
-        QueryPayloadError::Deserialize(cause) => wrong_member("", &cause.to_string()).into(),
-        _ => TicketError::Unreadable(format!("The query can't be read: {error}")).into(),
-    })
+/// Reads the part of an address behind the question mark. What is wrong with a parameter is told with its name.
+///
+/// # Errors
+/// [`TicketError::Invalid`].
+pub(crate) fn from_query<T: DeserializeOwned>(query: &str) -> Result<T, TicketError> {
+    let reader = serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(query.as_bytes()));
+    serde_path_to_error::deserialize(reader)
+        .map_err(|error| wrong_member(&error.path().to_string(), &error.into_inner().to_string()))
 }
 
 /// For `web::PathConfig`: an address with a part of the wrong type leads nowhere.
@@ -119,6 +123,8 @@ mod tests {
     fn what_is_not_json_at_all_is_told_with_its_place() {
         assert_eq!(told(b"{\"to\":"), "The body is not JSON: EOF while parsing a value at line 1 column 6");
         assert_eq!(told(b"{\"to\": \xff"), "The body is not UTF-8; the first wrong byte is number 7");
-        assert!(told(br#"{"to":{"email":"a@b"}} tail"#).starts_with("The body is not JSON: trailing characters"));
+        assert!(
+            told(br#"{"to":{"email":"a@b"}} tail"#).starts_with("The body is not JSON: trailing characters")
+        );
     }
 }

@@ -7,7 +7,13 @@ mod bad_input;
 #[cfg(test)]
 mod conversation;
 #[cfg(test)]
+mod files;
+#[cfg(test)]
+mod jobs;
+#[cfg(test)]
 mod lists;
+#[cfg(test)]
+mod live;
 #[cfg(test)]
 mod operators;
 #[cfg(test)]
@@ -15,4 +21,8 @@ mod pages;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod sweep;
+#[cfg(test)]
 mod tickets;
+#[cfg(test)]
+mod window;

@@ -111,7 +111,12 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    async fn read(response: reqwest::Response) -> Self {
+    /// Everything but the body.
+    pub(crate) fn head(response: &reqwest::Response) -> Self {
+        Self { status: response.status().as_u16(), headers: response.headers().clone(), bytes: Vec::new() }
+    }
+
+    pub(crate) async fn read(response: reqwest::Response) -> Self {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         Self { status, headers, bytes: response.bytes().await.unwrap().to_vec() }
     }

@@ -13,6 +13,7 @@
 //! with an error in the log that it did not announce ([`TestApp::expect_error`]).
 #![allow(dead_code, clippy::allow_attributes, reason = "not every helper is used by every state of the suite")]
 
+pub(crate) mod bridge;
 mod client;
 mod errors;
 
@@ -27,6 +28,7 @@ use db_kit::testing::{StartOn, TestDatabase, block_on};
 use service_kit::{Clock, Ids, Timestamp};
 use ticket_service::app::App;
 use ticket_service::app::sign_in::Credential;
+use ticket_service::bridge::BridgeClient;
 use ticket_service::config::Config;
 use ticket_service::domain::actor::KeyScope;
 use ticket_service::domain::{Actor, Role};
@@ -34,7 +36,7 @@ use ticket_service::server::{Running, listen};
 use ticket_service::store::api_keys::ApiKeyRecord;
 use ticket_service::store::operators::OperatorRecord;
 use ticket_service::store::sessions::SessionRecord;
-use ticket_service::store::{MIGRATIONS, api_keys, jobs, operators, sessions};
+use ticket_service::store::{MIGRATIONS, Scope, api_keys, jobs, operators, sessions};
 
 pub(crate) use client::{Answer, Client};
 
@@ -86,7 +88,8 @@ impl TestApp {
         change(&mut config);
         let clock = Clock::manual(START.parse().unwrap());
         let ids = Ids::seeded(clock.clone(), 1);
-        let app = App::new(config, database.database().clone(), clock, ids);
+        let bridge = BridgeClient::from_config(&config.bridge, clock.clone(), ids.clone()).unwrap();
+        let app = App::new(config, database.database().clone(), clock, ids).with_bridge(bridge);
         let running = listen(&app).unwrap();
         let http = client::http();
         let leave_jobs = AtomicBool::new(false);
@@ -95,37 +98,50 @@ impl TestApp {
         app
     }
 
-    /// Everybody of [`PEOPLE`], each with a session whose cookie is `session-of-<id>`.
+    /// Everybody of [`PEOPLE`].
     async fn add_people(&self) {
-        let (password_hash, clock) = (cheap_hash(), self.app.clock.clone());
-        let add = move |scope: &mut ticket_service::store::Scope<'_>| {
-            for (id, name, email, role) in PEOPLE {
-                let record = OperatorRecord {
-                    id: id.into(),
-                    email: email.into(),
-                    email_folded: email.into(),
-                    name: name.into(),
-                    role,
-                    password_hash: password_hash.clone(),
-                    locale: None,
-                    active: id != "opr_gone",
-                    created_at: clock.now().ms(),
-                    version: 1,
-                };
-                operators::insert(scope, record)?;
-                let Credential::Session { hash } = Credential::session(&cookie_of(id)) else { unreachable!() };
-                let session = SessionRecord {
-                    token_hash: hash,
-                    operator_id: id.into(),
-                    created_at: clock.now().ms(),
-                    last_seen_at: clock.now().ms(),
-                    expires_at: clock.now().plus_ms(14 * 24 * 3_600_000).ms(),
-                };
-                sessions::insert(scope, &session)?;
-            }
-            Ok(())
+        for (id, name, email, role) in PEOPLE {
+            self.add(id, name, email, role).await;
+        }
+    }
+
+    /// One more operator, signed in.
+    pub(crate) async fn new_operator(&self, id: &str, role: Role) -> Client {
+        self.add(id, "Vera Newman", &format!("{id}@support.example"), role).await;
+        self.as_operator(id)
+    }
+
+    /// An operator with a session whose cookie is `session-of-<id>`.
+    async fn add(&self, id: &str, name: &str, email: &str, role: Role) {
+        let record = OperatorRecord {
+            id: id.into(),
+            email: email.into(),
+            email_folded: email.into(),
+            name: name.into(),
+            role,
+            password_hash: cheap_hash(),
+            locale: None,
+            active: id != "opr_gone",
+            created_at: self.now().ms(),
+            version: 1,
         };
-        self.app.store.write(&Actor::system(), add).await.unwrap();
+        let insert = move |scope: &mut Scope<'_>| operators::insert(scope, record);
+        self.app.store.write(&Actor::system(), insert).await.unwrap();
+        self.add_session(id, &cookie_of(id), 14 * 24 * 3_600_000).await;
+    }
+
+    /// A session of this operator that ends after so many milliseconds.
+    pub(crate) async fn add_session(&self, operator: &str, cookie: &str, lasts_ms: i64) {
+        let Credential::Session { hash } = Credential::session(cookie) else { unreachable!() };
+        let session = SessionRecord {
+            token_hash: hash,
+            operator_id: operator.into(),
+            created_at: self.now().ms(),
+            last_seen_at: self.now().ms(),
+            expires_at: self.now().plus_ms(lasts_ms).ms(),
+        };
+        let insert = move |scope: &mut Scope<'_>| sessions::insert(scope, &session);
+        self.app.store.write(&Actor::system(), insert).await.unwrap();
     }
 
     /// Where the service listens, such as `http://127.0.0.1:40123`.
@@ -183,7 +199,7 @@ impl TestApp {
         let Credential::ApiKey { hash } = Credential::api_key(&secret) else { unreachable!() };
         let names: Vec<_> = scopes.iter().map(|scope| scope.as_str()).collect();
         let scopes = names.join(" ");
-        let add = move |scope: &mut ticket_service::store::Scope<'_>| {
+        let add = move |scope: &mut Scope<'_>| {
             let record = ApiKeyRecord {
                 id: scope.new_id("key"),
                 name: "Test program".into(),

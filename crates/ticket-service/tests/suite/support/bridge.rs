@@ -1,0 +1,209 @@
+//! A bridge at the other end of a real wire: checks real grants, answers what a test tells it to, and remembers what it
+//! was asked.
+
+use std::collections::HashMap;
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use bridge_contract::Grant;
+use db_kit::Backend;
+use db_kit::testing::StartOn;
+use serde_json::{Value, json};
+use service_kit::token::{Claims, Verifier, generate_key_pair};
+use service_kit::{Clock, Ids};
+
+use super::TestApp;
+
+/// The service and its bridge.
+pub(crate) struct WithBridge {
+    pub(crate) app: TestApp,
+    pub(crate) bridge: FakeBridge,
+}
+
+/// The bridge.
+pub(crate) struct FakeBridge {
+    state: Arc<Mutex<State>>,
+    port: u16,
+    handle: Option<ServerHandle>,
+}
+
+struct State {
+    verifier: Verifier,
+    people: HashMap<String, Vec<String>>,
+    cards: HashMap<String, (u16, Value)>,
+    everything: Option<(u16, String)>,
+    asked: Vec<Asked>,
+}
+
+/// A question as it came over the wire.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) path: String,
+    pub(crate) grant: Value,
+    pub(crate) question: Value,
+    pub(crate) request_id: String,
+}
+
+impl StartOn for WithBridge {
+    async fn start_on(backend: Backend) -> Self {
+        let ids = Ids::seeded(Clock::system(), 7);
+        let (private, public) = generate_key_pair(&ids).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let key_file = folder.path().join("key.pem");
+        std::fs::write(&key_file, private.expose()).unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let app = TestApp::start(backend, |config| {
+            config.bridge.url = format!("http://127.0.0.1:{port}");
+            config.bridge.signing_key_file = key_file;
+            config.bridge.timeout_ms = 1_000;
+        })
+        .await;
+        let clock = app.app.clock.clone();
+        let verifier = Verifier::new(&public, "ticket-service", "crm-bridge", clock).unwrap();
+        let (people, cards) = (HashMap::new(), HashMap::new());
+        let state = State { verifier, people, cards, everything: None, asked: vec![] };
+        let mut bridge = FakeBridge { state: Arc::new(Mutex::new(state)), port, handle: None };
+        bridge.come_up();
+        Self { app, bridge }
+    }
+}
+
+impl Drop for FakeBridge {
+    fn drop(&mut self) {
+        if let Some(handle) = &self.handle {
+            drop(handle.stop(false));
+        }
+    }
+}
+
+impl FakeBridge {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// Begins to listen, on the same port as before.
+    pub(crate) fn come_up(&mut self) {
+        let state = web::Data::from(Arc::clone(&self.state));
+        let server = HttpServer::new(move || {
+            App::new().app_data(state.clone()).route("/v1/{question}", web::post().to(answer))
+        })
+        .disable_signals()
+        .workers(1)
+        .bind(("127.0.0.1", self.port))
+        .unwrap()
+        .run();
+        self.handle = Some(server.handle());
+        tokio::spawn(server);
+    }
+
+    /// Stops listening: connections are refused.
+    pub(crate) async fn go_down(&mut self) {
+        if let Some(handle) = self.handle.take() {
+            handle.stop(false).await;
+        }
+    }
+
+    /// These customers have this address or number.
+    pub(crate) fn knows(&self, address: &str, customers: &[&str]) {
+        let customers = customers.iter().map(|customer| (*customer).to_owned()).collect();
+        self.state().people.insert(address.to_owned(), customers);
+    }
+
+    /// The card of this customer shows this name, and a masked phone number.
+    pub(crate) fn shows(&self, customer: &str, name: &str) {
+        let card = json!({
+            "version": 1, "customer_ref": customer, "policy": { "number": 3, "hash": "0".repeat(64) },
+            "as_of": "2026-11-21T08:59:00Z", "stale": false,
+            "fields": [
+                { "key": "person.name", "label": "Name", "value": { "kind": "text", "value": name } },
+                { "key": "person.phone", "label": "Phone",
+                  "value": { "kind": "masked", "mask": "+7 ••• •• 41", "revealable": true } },
+            ],
+        });
+        self.state().cards.insert(customer.to_owned(), (200, card));
+    }
+
+    /// Questions about this customer are answered with this problem.
+    pub(crate) fn refuses(&self, customer: &str, status: u16, code: &str) {
+        self.state().cards.insert(customer.to_owned(), (status, json!({ "code": code })));
+    }
+
+    /// Every question is answered with this, whatever it is.
+    pub(crate) fn answers_everything_with(&self, status: u16, body: impl Into<String>) {
+        self.state().everything = Some((status, body.into()));
+    }
+
+    /// Answers as it did before [`FakeBridge::answers_everything_with`].
+    pub(crate) fn recovers(&self) {
+        self.state().everything = None;
+    }
+
+    /// What it was asked so far.
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        self.state().asked.clone()
+    }
+}
+
+async fn answer(
+    state: web::Data<Mutex<State>>,
+    request: HttpRequest,
+    path: web::Path<String>,
+    question: web::Json<Value>,
+) -> HttpResponse {
+    let mut state = state.lock().unwrap();
+    let header = |name: &str| request.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
+    let token = header("authorization");
+    let token = token.strip_prefix("Bearer ").unwrap_or_default();
+    let claims: Claims<Grant> = match state.verifier.verify(token) {
+        Ok(claims) => claims,
+        Err(_) => return HttpResponse::Forbidden().json(json!({ "code": "grant_refused" })),
+    };
+    let question = question.into_inner();
+    let asked = Asked {
+        path: path.clone(),
+        grant: serde_json::to_value(&claims.grant).unwrap(),
+        question: question.clone(),
+        request_id: header("x-request-id"),
+    };
+    state.asked.push(asked);
+    if let Some((status, body)) = &state.everything {
+        return HttpResponse::build((*status).try_into().unwrap()).body(body.clone());
+    }
+    let (status, body) = match path.as_str() {
+        "resolve" => (200, json!({ "version": 1, "outcome": state.outcome(&question) })),
+        "card" => state.card(&question),
+        _ => state.revealed(&question),
+    };
+    HttpResponse::build(status.try_into().unwrap()).json(body)
+}
+
+impl State {
+    fn outcome(&self, question: &Value) -> Value {
+        let found = ["email", "phone"].iter().find_map(|by| self.people.get(question[*by].as_str()?));
+        match found.map(Vec::as_slice) {
+            None | Some([]) => json!({ "kind": "none" }),
+            Some([only]) => json!({ "kind": "matched", "customer_ref": only }),
+            Some(several) => json!({ "kind": "several", "candidates": several }),
+        }
+    }
+
+    fn card(&self, question: &Value) -> (u16, Value) {
+        let card = self.cards.get(question["customer_ref"].as_str().unwrap());
+        card.cloned().unwrap_or((404, json!({ "code": "customer_unknown" })))
+    }
+
+    fn revealed(&self, question: &Value) -> (u16, Value) {
+        let (status, card) = self.card(question);
+        if status != 200 {
+            return (status, card);
+        }
+        if question["field"] != "person.phone" {
+            return (403, json!({ "code": "field_not_revealable" }));
+        }
+        let value = json!({ "kind": "phone", "value": "+78465550141" });
+        let field = json!({ "key": "person.phone", "label": "Phone", "value": value });
+        (200, json!({ "version": 1, "field": field, "policy": card["policy"] }))
+    }
+}
