@@ -1,4 +1,5 @@
 import { defineConfig } from "@playwright/test";
+import { FLAGS, PROGRAM } from "./support/browser.mjs";
 
 // One stack for all tests, started by the global set-up on free ports; each test makes the tickets that it needs.
 export default defineConfig({
@@ -21,18 +22,6 @@ export default defineConfig({
     actionTimeout: 15_000,
     screenshot: "only-on-failure",
     trace: "retain-on-failure",
-    launchOptions: {
-      executablePath: process.env["GUICHET_TEST_CHROMIUM"] ?? "/usr/bin/chromium",
-      args: [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-      ],
-    },
+    launchOptions: { executablePath: PROGRAM, args: FLAGS },
   },
 });

@@ -216,11 +216,13 @@ fn public_pages(desk: &Desk) -> Result<()> {
 /// The same in a browser, behind the recording proxy.
 fn through_the_browser(desk: &Desk, story: &Story) -> Result<PathBuf> {
     let folder = desk.scratch().join("browser");
-    let (email, password) = desk.sign_in_of("mia")?;
+    let person = |name: &str| {
+        desk.sign_in_of(name).map(|(email, password)| json!({"email": email, "password": password}))
+    };
     let orders = json!({
-        "base": desk.front.address(), "email": email, "password": password, "ticket": story.ticket,
-        "name": story.customer.name, "search": story.typed.iter().map(|marker| &marker.value).collect::<Vec<_>>(),
-        "requester": desk.customer(1)?.email,
+        "base": desk.front.address(), "line1": person("anna")?, "line2": person("mia")?, "admin": person("admin")?,
+        "requester": story.customer.email, "name": story.customer.name, "shared_phone": desk.sharing_a_phone()?.0.phone,
+        "search": story.typed.iter().map(|marker| &marker.value).collect::<Vec<_>>(),
     });
     browser::run("isolation/drive.mjs", &orders, &folder)?;
     Ok(folder)
