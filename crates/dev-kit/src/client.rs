@@ -55,6 +55,11 @@ impl Client {
         Ok(Self { credential: Some(("cookie", pairs.join("; "))), ..self.clone() })
     }
 
+    /// The session's cookie, as the `Cookie` header has it.
+    pub fn cookie(&self) -> Option<&str> {
+        self.credential.as_ref().filter(|(name, _)| *name == "cookie").map(|(_, value)| value.as_str())
+    }
+
     /// The same client with an API key.
     pub fn with_key(&self, key: &str) -> Self {
         Self { credential: Some(("authorization", format!("Bearer {key}"))), ..self.clone() }

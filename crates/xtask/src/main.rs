@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{codegen, demo, postgres, test, ui};
+use commands::{bench, codegen, demo, postgres, test, ui};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Guichet's developer commands")]
@@ -28,6 +28,8 @@ enum Command {
     Ui,
     /// Generate what is generated from the code and checked in: API documents, the interface's types
     Codegen(codegen::Arguments),
+    /// Measure speed and memory of release builds on generated tickets and print them beside what we aim at
+    Bench(bench::Arguments),
     /// Start a throw-away PostgreSQL cluster, print its address, stop it on Ctrl-C
     Postgres(postgres::Arguments),
 }
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run_all(&arguments),
         Command::Ui => ui::build(),
         Command::Codegen(arguments) => codegen::generate(&arguments),
+        Command::Bench(arguments) => bench::run_bench(&arguments),
         Command::Postgres(arguments) => postgres::run(&arguments),
     };
     match result {

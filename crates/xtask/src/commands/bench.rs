@@ -1,0 +1,196 @@
+//! `cargo xtask bench`: how fast the services answer and what they take, beside what we aim at.
+//!
+//! Nothing here passes or fails: a machine that is busy with something else is slow. The column "of floor" compares
+//! each figure with what the same service answers per second when it has nothing to do.
+
+mod aims;
+mod cards;
+mod request;
+mod table;
+mod tickets;
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use dev_kit::load::{Load, WriteRequest};
+use dev_kit::{Durability, Postgres, Stack, StackDatabase, workspace};
+
+use crate::interrupt::Interrupt;
+use crate::tools::{cargo, output, run, span};
+use aims::Aim;
+use table::{Line, Size, Table};
+
+const SEED: u64 = 1;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// On which database
+    #[arg(long, value_enum, default_value_t = Databases::Both)]
+    database: Databases,
+    /// How many tickets there are before measuring, with three messages each
+    #[arg(long, default_value_t = 100_000)]
+    tickets: u64,
+    /// Short measurements, to see that everything works
+    #[arg(long)]
+    quick: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Databases {
+    Sqlite,
+    Postgres,
+    Both,
+}
+
+pub(crate) fn run_bench(arguments: &Arguments) -> Result<()> {
+    let interrupt = Interrupt::listen()?;
+    let packages = ["-p", "ticket-service", "-p", "crm-bridge", "-p", "sandbox-crm"];
+    run(cargo().args(["build", "--quiet", "--release", "--locked", "--bins"]).args(packages))?;
+    let target = workspace::target().join("bench");
+    fs::create_dir_all(&target)?;
+    if arguments.database != Databases::Postgres {
+        bench("SQLite", StackDatabase::Sqlite, arguments, &interrupt, &target.join("sqlite"))?;
+    }
+    if arguments.database != Databases::Sqlite {
+        let server = Postgres::start(Durability::Full)?;
+        let database = StackDatabase::Postgres(server.url());
+        bench("PostgreSQL", database, arguments, &interrupt, &target.join("postgres"))?;
+        server.stop()?;
+    }
+    Ok(())
+}
+
+/// Fills a new installation in `dir`, measures it, prints the table and writes it beside `dir`.
+fn bench(
+    name: &str,
+    database: StackDatabase,
+    arguments: &Arguments,
+    interrupt: &Interrupt,
+    dir: &Path,
+) -> Result<()> {
+    let began = Instant::now();
+    if dir.exists() {
+        fs::remove_dir_all(dir)?;
+    }
+    let bin = workspace::target().join("release");
+    let mut stack = Stack::builder(&bin, dir).database(database).own_group().start()?;
+    println!("{name}: writing {} tickets …", arguments.tickets);
+    stack.stop_tickets()?;
+    let filling = Instant::now();
+    let mut seed = std::process::Command::new(bin.join("ticket-service"));
+    seed.arg("seed").arg("--config").arg(stack.config("ticket-service"));
+    seed.args(["--tickets", &arguments.tickets.to_string(), "--seed", &SEED.to_string()]);
+    output(&mut seed)?;
+    let filled = filling.elapsed();
+    stack.start_tickets()?;
+    let mut bench = Bench { table: Table::new(name), interrupt, quick: arguments.quick, floor: None };
+    bench.table.note(format!(
+        "{} tickets with three messages each, written in {}; {} processors; seed {SEED}.",
+        arguments.tickets,
+        span(filled),
+        std::thread::available_parallelism()?,
+    ));
+    bench.start_up(&mut stack);
+    tickets::measure(&mut bench, &stack)?;
+    cards::measure(&mut bench, &stack)?;
+    tickets::measure_creating(&mut bench, &stack)?;
+    bench.memory(&mut stack)?;
+    stack.stop()?;
+    bench.table.note(format!("Measured in {}.", span(began.elapsed())));
+    let text = bench.table.to_markdown();
+    println!("\n{text}");
+    fs::write(dir.with_extension("md"), text)?;
+    // The installation is as large as its tickets; the figures are what was wanted.
+    fs::remove_dir_all(dir)?;
+    Ok(())
+}
+
+/// A measurement under way.
+struct Bench<'a> {
+    table: Table,
+    interrupt: &'a Interrupt,
+    quick: bool,
+    /// Answers per second of the service at hand when there is nothing to do, by connections.
+    floor: Option<Vec<(usize, f64)>>,
+}
+
+/// What to measure.
+struct Question<'a> {
+    name: &'a str,
+    url: &'a str,
+    status: u16,
+    connections: &'a [usize],
+    aim: Option<Aim>,
+}
+
+impl Bench<'_> {
+    /// Measures what a service answers when it has nothing to do; later figures are compared with it.
+    fn floor(&mut self, service: &str, url: &str) -> Result<()> {
+        self.floor = None;
+        let path = request::get(url, "/health/live", "")?;
+        let name = format!("{service}: `GET /health/live`, the floor");
+        let question = Question { name: &name, url, status: 200, connections: &[1, 8, 32], aim: None };
+        let floor = self.ask(&question, &mut |_, request| request.extend_from_slice(&path))?;
+        self.floor = Some(floor);
+        Ok(())
+    }
+
+    /// Measures with each number of connections and adds the lines to the table.
+    fn ask(&mut self, question: &Question<'_>, write: WriteRequest<'_>) -> Result<Vec<(usize, f64)>> {
+        let mut rates = Vec::new();
+        for connections in question.connections.iter().copied() {
+            if self.interrupt.asked() {
+                bail!("interrupted");
+            }
+            let (warm_up, lasts) = if self.quick { (50, 300) } else { (300, 2000) };
+            let load = Load {
+                url: question.url.to_owned(),
+                connections,
+                warm_up: Duration::from_millis(warm_up),
+                lasts: Duration::from_millis(lasts),
+                status: question.status,
+            };
+            let figures = load.measure(write).with_context(|| question.name.to_owned())?;
+            let floor = self.floor.iter().flatten().find(|(at, _)| *at == connections).map(|(_, rate)| *rate);
+            self.table.line(Line {
+                name: question.name.to_owned(),
+                connections,
+                figures,
+                floor,
+                aim: question.aim.filter(|aim| aim.connections == connections),
+            });
+            rates.push((connections, figures.per_second));
+        }
+        Ok(rates)
+    }
+
+    fn start_up(&mut self, stack: &mut Stack) {
+        let tickets = stack.tickets().map(|service| service.ready_after());
+        let bridge = stack.bridge().map(|service| service.ready_after());
+        for (name, time) in [("ticket-service", tickets), ("crm-bridge", bridge)] {
+            let ms = time.unwrap_or_default().as_millis();
+            self.table.note(format!("{name} answers {ms} ms after it was started."));
+        }
+    }
+
+    /// Resident memory after everything else.
+    fn memory(&mut self, stack: &mut Stack) -> Result<()> {
+        let tickets = stack.tickets().map(|service| service.pid());
+        let bridge = stack.bridge().map(|service| service.pid());
+        for (name, pid, aim_mb) in [("ticket-service", tickets, 120), ("crm-bridge", bridge, 60)] {
+            let pid = pid.context("a service ended while it was measured")?;
+            let status = fs::read_to_string(format!("/proc/{pid}/status"))
+                .context("resident memory is read from /proc, which Linux has")?;
+            let kib = |name: &str| {
+                let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+                line.trim_start_matches(':').split_whitespace().next()?.parse::<u64>().ok()
+            };
+            let (Some(now), Some(peak)) = (kib("VmRSS"), kib("VmHWM")) else { bail!("no memory of {name}") };
+            self.table.size(Size { name, now_kib: now, peak_kib: peak, aim_mb });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,107 @@
+//! Customer cards that the bridge has: asked of the bridge itself, and through the ticket service.
+
+use std::fs;
+use std::thread::sleep;
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context, Result, bail};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use dev_kit::{Client, Stack};
+use ed25519_dalek::pkcs8::DecodePrivateKey;
+use ed25519_dalek::{Signer, SigningKey};
+use serde_json::{Value, json};
+
+use super::request::{get, in_turn, post};
+use super::tickets::session;
+use super::{Bench, Question, aims};
+
+/// Customers whose cards are asked for in turn.
+const CUSTOMERS: usize = 20;
+const LOOK_UP_WITHIN: Duration = Duration::from_secs(20);
+const TOKEN_LIFETIME_S: u64 = 60;
+
+pub(super) fn measure(bench: &mut Bench<'_>, stack: &Stack) -> Result<()> {
+    let (operator, headers) = session(stack, "line1")?;
+    let tickets = tickets_with_cards(stack, &operator)?;
+    let url = stack.tickets_url();
+    let requests =
+        tickets.iter().map(|(number, _)| get(url, &format!("/api/v1/tickets/{number}/card"), &headers));
+    let requests = requests.collect::<Result<Vec<_>>>()?;
+    let question = Question {
+        name: "cached card, through the ticket service",
+        url,
+        status: 200,
+        connections: &[1, 8, 32],
+        aim: None,
+    };
+    bench.ask(&question, &mut in_turn(&requests))?;
+
+    let url = stack.bridge_url();
+    bench.floor("crm-bridge", url)?;
+    let me = operator.get("/api/v1/session")?;
+    let key = fs::read_to_string(stack.dir().join("ticket-service/signing-key.pem"))?;
+    let key = SigningKey::from_pkcs8_pem(&key).context("the key of the ticket service")?;
+    let requests = tickets.iter().map(|(number, customer_ref)| {
+        let token = token(&key, *number, customer_ref, &me)?;
+        let body = json!({ "version": 1, "ticket": number, "customer_ref": customer_ref });
+        post(url, "/v1/card", &format!("authorization: Bearer {token}\r\n"), &body.to_string())
+    });
+    let requests = requests.collect::<Result<Vec<_>>>()?;
+    let question = Question {
+        name: "cached card, from the bridge, each on the record",
+        url,
+        status: 200,
+        connections: &[1, 8, 32],
+        aim: Some(aims::CARD),
+    };
+    bench.ask(&question, &mut in_turn(&requests))?;
+    Ok(())
+}
+
+/// Opens tickets of customers and waits until their cards are there; number and reference.
+fn tickets_with_cards(stack: &Stack, operator: &Client) -> Result<Vec<(u64, String)>> {
+    let mut numbers = Vec::new();
+    for customer in stack.customers()?.iter().take(CUSTOMERS) {
+        let new = json!({
+            "subject": "A ticket beside a card", "text": "Who am I?",
+            "requester": { "name": customer.name, "email": customer.email },
+        });
+        let ticket = operator.post("/api/v1/tickets", &new)?;
+        numbers.push(ticket["number"].as_u64().context("the new ticket has no number")?);
+    }
+    let until = Instant::now() + LOOK_UP_WITHIN;
+    let mut found = Vec::new();
+    for number in numbers {
+        let path = format!("/api/v1/tickets/{number}/card");
+        let customer_ref = loop {
+            let card = operator.get(&path)?;
+            match (card["state"].as_str(), card["card"]["customer_ref"].as_str()) {
+                (Some("card"), Some(customer_ref)) => break Some(customer_ref.to_owned()),
+                // Two customers may share an address; the others are enough.
+                (Some("several"), _) => break None,
+                _ if Instant::now() > until => bail!("ticket {number} has no card, but {card}"),
+                _ => sleep(Duration::from_millis(50)),
+            }
+        };
+        found.extend(customer_ref.map(|customer_ref| (number, customer_ref)));
+    }
+    Ok(found)
+}
+
+/// A token as the ticket service signs it (JWT, EdDSA), from here so that one lasts for many questions.
+#[expect(clippy::disallowed_methods, reason = "the bridge compares the token with the time on the wall")]
+fn token(key: &SigningKey, ticket: u64, customer_ref: &str, me: &Value) -> Result<String> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs();
+    let claims = json!({
+        "iss": "ticket-service", "aud": "crm-bridge", "iat": now, "exp": now + TOKEN_LIFETIME_S,
+        "jti": format!("bench-{ticket}"),
+        "grant": { "ticket": ticket, "purpose": {
+            "kind": "card", "operator": me["id"], "role": me["role"], "customer_ref": customer_ref,
+        } },
+    });
+    let encode = |json: Value| URL_SAFE_NO_PAD.encode(json.to_string());
+    let signed = format!("{}.{}", encode(json!({ "typ": "JWT", "alg": "EdDSA" })), encode(claims));
+    let signature = URL_SAFE_NO_PAD.encode(key.sign(signed.as_bytes()).to_bytes());
+    Ok(format!("{signed}.{signature}"))
+}
