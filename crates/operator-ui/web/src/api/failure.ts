@@ -8,17 +8,15 @@ export class Refused extends Error {
   readonly fields: readonly { field: string; message: string }[];
   /** The ticket as it is now, where the refusal was a version conflict. */
   readonly current: Ticket | undefined;
-  readonly requestId: string | undefined;
 
   constructor(problem: Problem) {
     super(problem.code);
     this.name = "Refused";
     this.code = problem.code;
     this.status = problem.status;
-    this.sentence = problem.detail ?? problem.title;
+    this.sentence = problem.detail === "" ? problem.title : problem.detail;
     this.fields = problem.errors ?? [];
-    this.current = problem.current;
-    this.requestId = problem.request_id;
+    this.current = problem.current ?? undefined;
   }
 }
 
@@ -35,6 +33,7 @@ export async function refusal(response: Response): Promise<Refused> {
   const fallback: Problem = {
     code: `http_${String(response.status)}`,
     title: response.statusText,
+    detail: "",
     status: response.status,
   };
   if (!(response.headers.get("content-type") ?? "").includes("json")) return new Refused(fallback);

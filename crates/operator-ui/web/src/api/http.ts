@@ -1,14 +1,7 @@
+import createClient from "openapi-fetch";
 import { isAway, refusal, Unreachable } from "./failure";
-
-type Query = Record<string, string | number | null | undefined>;
-
-interface Options {
-  query?: Query;
-  body?: unknown;
-  ifMatch?: number;
-  idempotencyKey?: string;
-  signal?: AbortSignal;
-}
+import type { paths } from "./schema";
+import type { Answer } from "./types";
 
 /** Told of every call: whether the service was reached, and of a session that has ended. */
 export interface Watcher {
@@ -23,31 +16,10 @@ export function watch(next: Watcher): void {
   watcher = next;
 }
 
-const BASE = "/api/v1";
-
-export function address(path: string, query?: Query): string {
-  const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(query ?? {})) {
-    if (value !== null && value !== undefined && value !== "") search.set(name, String(value));
-  }
-  const text = search.toString();
-  return `${BASE}${path}${text === "" ? "" : `?${text}`}`;
-}
-
-export async function call<T>(method: string, path: string, options: Options = {}): Promise<T> {
-  const headers = new Headers({ Accept: "application/json" });
-  if (options.body !== undefined) headers.set("Content-Type", "application/json");
-  if (options.ifMatch !== undefined) headers.set("If-Match", `"${String(options.ifMatch)}"`);
-  if (options.idempotencyKey !== undefined) headers.set("Idempotency-Key", options.idempotencyKey);
+async function watched(request: Request): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(address(path, options.query), {
-      method,
-      headers,
-      body: options.body === undefined ? null : JSON.stringify(options.body),
-      signal: options.signal ?? null,
-      cache: "no-store",
-    });
+    response = await fetch(request);
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     watcher?.missed();
@@ -58,9 +30,20 @@ export async function call<T>(method: string, path: string, options: Options = {
     throw new Unreachable();
   }
   watcher?.reached();
-  if (!response.ok) {
-    if (response.status === 401 && path !== "/session") watcher?.signedOut();
-    throw await refusal(response);
-  }
-  return (response.status === 204 ? undefined : await response.json()) as T;
+  if (response.status === 401 && !request.url.endsWith("/session")) watcher?.signedOut();
+  if (!response.ok) throw await refusal(response);
+  return response;
+}
+
+/** Typed by the service's own description. A refusal is thrown as `Refused`, no connection as `Unreachable`. */
+export const client = createClient<paths>({
+  baseUrl: location.origin,
+  fetch: watched,
+  cache: "no-store",
+  headers: { Accept: "application/json" },
+});
+
+/** What a call that was not refused answered. */
+export async function answer<T>(call: Promise<{ data?: T }>): Promise<Answer<T>> {
+  return (await call).data as Answer<T>;
 }

@@ -1,94 +1,113 @@
 // The one door to the ticket service. Nothing else in the interface knows an address or a header.
 import { refusal, Refused, Unreachable } from "./failure";
-import { address, call } from "./http";
+import { answer, client } from "./http";
 import type {
   Attachment,
-  CardAnswer,
-  Counters,
-  FoundRow,
   HandOver,
-  HistoryEvent,
-  Me,
-  Message,
+  NewApiKey,
   NewMessage,
+  NewOperator,
   NewTicket,
-  Operator,
-  Page,
+  OperatorChange,
   Person,
-  Queue,
-  RevealedField,
-  Ticket,
+  QueueChange,
   TicketChange,
   TicketQuery,
-  TicketRow,
 } from "./types";
 
 export { Refused, Unreachable };
 export { watch } from "./http";
 export type * from "./types";
-export { LINES, PRIORITIES, STATUSES } from "./types";
+export { LINES, PRIORITIES, ROLES, STATUSES } from "./types";
+
+const API = "/api/v1";
+
+/** `If-Match` as the service wants it. */
+const version = (number: number) => ({ "If-Match": `"${String(number)}"` });
+const key = (idempotencyKey: string) => ({ "Idempotency-Key": idempotencyKey });
+const paged = (cursor: string | null, limit: number) => ({ limit, ...(cursor !== null && { cursor }) });
+const abortable = (signal?: AbortSignal) => (signal ? { signal } : {});
 
 export const session = {
-  me: () => call<Me>("GET", "/session"),
-  signIn: (email: string, password: string) => call<Me>("POST", "/session", { body: { email, password } }),
-  signOut: () => call<undefined>("DELETE", "/session"),
-  setLocale: (locale: string) => call<Me>("PATCH", "/session", { body: { locale } }),
+  me: () => answer(client.GET(`${API}/session`)),
+  signIn: (email: string, password: string) => answer(client.POST(`${API}/session`, { body: { email, password } })),
+  signOut: () => answer(client.DELETE(`${API}/session`)),
+  setLocale: (locale: "en" | "ru") => answer(client.PATCH(`${API}/session`, { body: { locale } })),
 };
 
 export const tickets = {
   list: (query: TicketQuery, cursor: string | null, limit: number, signal?: AbortSignal) =>
-    call<Page<TicketRow>>("GET", "/tickets", { query: { ...query, cursor, limit }, ...(signal && { signal }) }),
+    answer(
+      client.GET(`${API}/tickets`, { params: { query: { ...query, ...paged(cursor, limit) } }, ...abortable(signal) }),
+    ),
   search: (q: string, cursor: string | null, limit: number, signal?: AbortSignal) =>
-    call<Page<FoundRow>>("GET", "/search", { query: { q, cursor, limit }, ...(signal && { signal }) }),
-  get: (number: number) => call<Ticket>("GET", `/tickets/${String(number)}`),
-  create: (ticket: NewTicket, idempotencyKey: string) =>
-    call<Ticket>("POST", "/tickets", { body: ticket, idempotencyKey }),
-  change: (number: number, change: TicketChange, version: number) =>
-    call<Ticket>("PATCH", `/tickets/${String(number)}`, { body: change, ifMatch: version }),
-  handOver: (number: number, handOver: HandOver, version: number) =>
-    call<Ticket>("POST", `/tickets/${String(number)}/hand-over`, { body: handOver, ifMatch: version }),
+    answer(client.GET(`${API}/search`, { params: { query: { q, ...paged(cursor, limit) } }, ...abortable(signal) })),
+  get: (number: number) => answer(client.GET(`${API}/tickets/{number}`, { params: { path: { number } } })),
+  create: (body: NewTicket, idempotencyKey: string) =>
+    answer(client.POST(`${API}/tickets`, { params: { header: key(idempotencyKey) }, body })),
+  change: (number: number, body: TicketChange, seen: number) =>
+    answer(client.PATCH(`${API}/tickets/{number}`, { params: { path: { number }, header: version(seen) }, body })),
+  handOver: (number: number, body: HandOver, seen: number) =>
+    answer(
+      client.POST(`${API}/tickets/{number}/hand-over`, { params: { path: { number }, header: version(seen) }, body }),
+    ),
   messages: (number: number, cursor: string | null) =>
-    call<Page<Message>>("GET", `/tickets/${String(number)}/messages`, { query: { cursor, limit: 100 } }),
-  send: (number: number, message: NewMessage, idempotencyKey: string) =>
-    call<{ message: Message; ticket: Ticket }>("POST", `/tickets/${String(number)}/messages`, {
-      body: message,
-      idempotencyKey,
-    }),
+    answer(client.GET(`${API}/tickets/{number}/messages`, { params: { path: { number }, query: paged(cursor, 100) } })),
+  send: (number: number, body: NewMessage, idempotencyKey: string) =>
+    answer(
+      client.POST(`${API}/tickets/{number}/messages`, {
+        params: { path: { number }, header: key(idempotencyKey) },
+        body,
+      }),
+    ),
   history: (number: number, cursor: string | null) =>
-    call<Page<HistoryEvent>>("GET", `/tickets/${String(number)}/history`, { query: { cursor } }),
-  markRead: (number: number) => call<undefined>("PUT", `/tickets/${String(number)}/read`),
+    answer(client.GET(`${API}/tickets/{number}/history`, { params: { path: { number }, query: paged(cursor, 100) } })),
+  markRead: (number: number) => answer(client.PUT(`${API}/tickets/{number}/read`, { params: { path: { number } } })),
   presence: (number: number, state: Person["state"]) =>
-    call<undefined>("PUT", `/tickets/${String(number)}/presence`, { body: { state } }),
-  counters: () => call<Counters>("GET", "/counters"),
+    answer(client.PUT(`${API}/tickets/{number}/presence`, { params: { path: { number } }, body: { state } })),
+  counters: () => answer(client.GET(`${API}/counters`)),
 };
 
 export const customer = {
   card: (number: number, signal?: AbortSignal) =>
-    call<CardAnswer>("GET", `/tickets/${String(number)}/card`, signal ? { signal } : {}),
-  reveal: (number: number, key: string) =>
-    call<RevealedField>("POST", `/tickets/${String(number)}/card/reveal`, { body: { key } }),
+    answer(client.GET(`${API}/tickets/{number}/card`, { params: { path: { number } }, ...abortable(signal) })),
+  reveal: (number: number, field: string) =>
+    answer(client.POST(`${API}/tickets/{number}/card/reveal`, { params: { path: { number } }, body: { key: field } })),
   choose: (number: number, customer_ref: string) =>
-    call<Ticket>("PUT", `/tickets/${String(number)}/customer`, { body: { customer_ref } }),
-  unlink: (number: number) => call<Ticket>("DELETE", `/tickets/${String(number)}/customer`),
+    answer(client.PUT(`${API}/tickets/{number}/customer`, { params: { path: { number } }, body: { customer_ref } })),
+  unlink: (number: number) =>
+    answer(client.DELETE(`${API}/tickets/{number}/customer`, { params: { path: { number } } })),
   lookUp: (number: number, by: { email?: string; phone?: string }) =>
-    call<Ticket>("POST", `/tickets/${String(number)}/customer/resolve`, { body: by }),
+    answer(client.POST(`${API}/tickets/{number}/customer/resolve`, { params: { path: { number } }, body: by })),
 };
 
 export const directory = {
-  queues: () => call<Queue[]>("GET", "/queues"),
-  operators: () => call<Page<Operator>>("GET", "/operators"),
-  tags: (prefix: string) => call<string[]>("GET", "/tags", { query: { prefix } }),
+  queues: () => answer(client.GET(`${API}/queues`)),
+  operators: () => answer(client.GET(`${API}/operators`)),
+  tags: (prefix: string) => answer(client.GET(`${API}/tags`, { params: { query: { prefix } } })),
+};
+
+export const admin = {
+  addOperator: (body: NewOperator) => answer(client.POST(`${API}/operators`, { body })),
+  changeOperator: (id: string, body: OperatorChange, seen: number) =>
+    answer(client.PATCH(`${API}/operators/{id}`, { params: { path: { id }, header: version(seen) }, body })),
+  addQueue: (name: string) => answer(client.POST(`${API}/queues`, { body: { name } })),
+  changeQueue: (id: string, body: QueueChange) =>
+    answer(client.PATCH(`${API}/queues/{id}`, { params: { path: { id } }, body })),
+  keys: () => answer(client.GET(`${API}/api-keys`)),
+  addKey: (body: NewApiKey) => answer(client.POST(`${API}/api-keys`, { body })),
+  revokeKey: (id: string) => answer(client.DELETE(`${API}/api-keys/{id}`, { params: { path: { id } } })),
 };
 
 export const attachments = {
-  address: (id: string) => address(`/attachments/${id}`),
+  address: (id: string) => `${API}/attachments/${id}`,
   /** Sends one file; `progress` gets 0 to 1. XMLHttpRequest, because fetch does not tell how much has been sent. */
   upload: (file: File, progress: (part: number) => void, signal: AbortSignal): Promise<Attachment> =>
     new Promise((resolve, reject) => {
       const request = new XMLHttpRequest();
       const form = new FormData();
       form.set("file", file, file.name);
-      request.open("POST", address("/attachments"));
+      request.open("POST", `${API}/attachments`);
       request.setRequestHeader("Accept", "application/json");
       request.upload.addEventListener("progress", (event) => {
         if (event.lengthComputable && event.total > 0) progress(event.loaded / event.total);
@@ -116,4 +135,4 @@ export const attachments = {
     }),
 };
 
-export const events = () => new EventSource(address("/events"));
+export const events = () => new EventSource(`${API}/events`);

@@ -731,7 +731,7 @@ export interface components {
          * @description How a ticket or a message came in or went out.
          * @enum {string}
          */
-        Channel: "WebForm" | "Api" | "Operator";
+        Channel: "web_form" | "api" | "operator";
         /** @description Which customer it is. */
         ChooseBody: {
             /** @description One of the candidates that the card named. */
@@ -780,7 +780,7 @@ export interface components {
          * @description What is known about who the requester is in the CRM.
          * @enum {string}
          */
-        CustomerState: "Pending" | "Linked" | "Several" | "None" | "Erased";
+        CustomerState: "pending" | "linked" | "several" | "none" | "erased";
         /** @description A calendar date (ISO 8601, `2026-11-21`). */
         DateText: string;
         /** @description A mail address, its domain in lower case. Checked for shape only; whether it exists, the mail tells. */
@@ -897,7 +897,7 @@ export interface components {
          * @description What an API key may do, within what its role sees.
          * @enum {string}
          */
-        KeyScope: "TicketsRead" | "TicketsWrite" | "CardsRead" | "Admin";
+        KeyScope: "tickets:read" | "tickets:write" | "cards:read" | "admin";
         /** @description What the field is called on the screen. */
         Label: string;
         /**
@@ -909,7 +909,7 @@ export interface components {
          * @description A language of the interface.
          * @enum {string}
          */
-        Locale: "En" | "Ru";
+        Locale: "en" | "ru";
         /** @description By what to look the customer up; at least one of both. */
         LookUpBody: {
             /** @description A mail address. */
@@ -968,7 +968,7 @@ export interface components {
          * @description What a message is.
          * @enum {string}
          */
-        MessageKind: "Request" | "Answer" | "Note";
+        MessageKind: "request" | "answer" | "note";
         /** @description A key to make. */
         NewApiKey: {
             /** @description What it is for. */
@@ -1132,7 +1132,7 @@ export interface components {
                 /** @description How much it matters. */
                 priority: components["schemas"]["Priority"];
                 /** @description Its queue. */
-                queue: components["schemas"]["QueueName"];
+                queue: components["schemas"]["TicketQueue"];
                 /** @description Who asked. */
                 requester: components["schemas"]["RequesterName"];
                 /** @description Where it stands. */
@@ -1168,7 +1168,7 @@ export interface components {
          * @description What the screens may offer. The service checks each of it again.
          * @enum {string}
          */
-        Permission: "ReadTickets" | "WriteTickets" | "AllLines" | "ReadCards" | "Admin";
+        Permission: "tickets:read" | "tickets:write" | "tickets:all_lines" | "cards:read" | "admin";
         /** @description An operator as colleagues see them. */
         Person: {
             /** @description The operator's id. */
@@ -1243,7 +1243,7 @@ export interface components {
          * @description How much a ticket matters.
          * @enum {string}
          */
-        Priority: "Low" | "Normal" | "High" | "Urgent";
+        Priority: "low" | "normal" | "high" | "urgent";
         /** @description The body of an answer that reports a problem (RFC 9457, `application/problem+json`). */
         Problem: {
             /** @description The stable code, for programs. */
@@ -1345,7 +1345,7 @@ export interface components {
          * @description What an operator is there for.
          * @enum {string}
          */
-        Role: "Line1" | "Line2" | "Line3" | "Supervisor" | "Admin";
+        Role: "line1" | "line2" | "line3" | "supervisor" | "admin";
         /** @description Mail address and password. */
         SignIn: {
             /** @description The mail address. */
@@ -1360,7 +1360,7 @@ export interface components {
          * @description Where a ticket stands in its life.
          * @enum {string}
          */
-        Status: "New" | "Open" | "WaitingCustomer" | "WaitingThirdParty" | "Resolved" | "Closed";
+        Status: "new" | "open" | "waiting_customer" | "waiting_third_party" | "resolved" | "closed";
         /** @description What a ticket is about, on one line. */
         Subject: string;
         /** @description A tag: letters, digits and hyphens, in lower case. */
@@ -1393,7 +1393,7 @@ export interface components {
             /** @description How much it matters. */
             priority: components["schemas"]["Priority"];
             /** @description Its queue. */
-            queue: components["schemas"]["QueueName"];
+            queue: components["schemas"]["TicketQueue"];
             /** @description Who asked. */
             requester: components["schemas"]["Requester"];
             resolved_at?: components["schemas"]["Timestamp"] | null;
@@ -1416,6 +1416,13 @@ export interface components {
          * @description The number by which everybody names a ticket.
          */
         TicketNumber: number;
+        /** @description A queue as a ticket names it. */
+        TicketQueue: {
+            /** @description The queue's id. */
+            id: string;
+            /** @description Its name. */
+            name: string;
+        };
         /** @description A ticket as a row of a list. */
         TicketSummary: {
             assignee?: components["schemas"]["Person"] | null;
@@ -1435,7 +1442,7 @@ export interface components {
             /** @description How much it matters. */
             priority: components["schemas"]["Priority"];
             /** @description Its queue. */
-            queue: components["schemas"]["QueueName"];
+            queue: components["schemas"]["TicketQueue"];
             /** @description Who asked. */
             requester: components["schemas"]["RequesterName"];
             /** @description Where it stands. */
@@ -2878,7 +2885,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description The selection to begin with; `inbox` by default. */
-                view?: "Inbox" | "Mine" | "Line1" | "Line2" | "Line3" | "All";
+                view?: "inbox" | "mine" | "line1" | "line2" | "line3" | "all";
                 /** @description One or more statuses, separated by commas. */
                 status?: string;
                 /** @description A queue's id. */

@@ -78,15 +78,16 @@ export function countFilters(filters: Filters): number {
 }
 
 export function ticketQuery(view: View, filters: Filters): TicketQuery {
+  const status = (filters.status === "any" ? STATUSES : filters.status).join(",");
   return {
     view,
-    status: (filters.status === "any" ? STATUSES : filters.status).join(","),
-    priority: filters.priority,
-    queue: filters.queue,
-    assignee: filters.assignee,
-    tag: filters.tag,
     sort: filters.sort,
     dir: filters.dir,
+    ...(status !== "" && { status }),
+    ...(filters.priority !== null && { priority: filters.priority }),
+    ...(filters.queue !== null && { queue: filters.queue }),
+    ...(filters.assignee !== null && { assignee: filters.assignee }),
+    ...(filters.tag !== null && { tag: filters.tag }),
   };
 }
 

@@ -185,6 +185,7 @@ describe("history", () => {
     actor: { kind: "operator", name: "Ann Koval" },
     kind,
     changes,
+    note: null,
   });
 
   it("says who took a ticket and who was given one", () => {
