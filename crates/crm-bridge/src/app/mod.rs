@@ -4,6 +4,7 @@
 pub mod dry_run;
 mod error;
 mod kept;
+mod look;
 mod metrics;
 pub mod resolve;
 pub mod reveal;

@@ -2,10 +2,8 @@
 
 use bridge_contract::{Grant, Purpose, RevealQuestion, RevealedField, Version};
 
-use super::show_card::{Granted, known, line, refuse, viewing};
+use super::look::{Granted, Wish, look, viewing};
 use super::{Bridge, BridgeError};
-use crate::policy::view;
-use crate::store::Action;
 
 /// Answers with the one field.
 ///
@@ -24,16 +22,9 @@ pub async fn reveal(
         return Err(BridgeError::GrantRefused("it is for another field"));
     }
     let granted = Granted { ticket: grant.ticket, operator, role: *role, customer_ref };
-    let viewing = viewing(bridge, granted, (question.ticket, &question.customer_ref), request_id)?;
-    let known = known(bridge, &viewing).await?;
-    let fields = &known.readings.fields;
-    let Some(field) =
-        view::reveal(&bridge.policy, viewing.role, question.field.as_str(), fields, bridge.walls)
-    else {
-        return refuse(bridge, &viewing, BridgeError::FieldNotRevealable).await;
-    };
-    let line = line(bridge, &known, Action::Reveal, std::slice::from_ref(&field));
+    let viewing = viewing(bridge, &granted, (question.ticket, &question.customer_ref), request_id)?;
     let policy = bridge.policy_stamp()?;
-    bridge.store.record_view(&viewing, line, known.to_keep).await?;
+    let shown = look(bridge, viewing, Wish::Reveal(question.field.clone())).await?;
+    let field = shown.fields.into_iter().next().ok_or(BridgeError::Internal("a revealed field"))?;
     Ok(RevealedField { version: Version, field, policy })
 }

@@ -104,7 +104,6 @@ impl Client {
     /// [`Failure`], which has nothing of the answer but its status class.
     pub async fn send(&self, request: &Request) -> Result<Reply, Failure> {
         let url = self.url(request).ok_or(Trouble::NotOffered)?;
-        #[expect(clippy::disallowed_methods, reason = "the one place that sends")]
         let response = self.http.get(url).send().await.map_err(|error| trouble_of(&error))?;
         let status = response.status().as_u16();
         match status {

@@ -23,26 +23,27 @@ impl FromRequest for Granted {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(granted(request))
+        let request_id = RequestId::of(request).as_str().to_owned();
+        ready(match grant_of(request) {
+            Ok(grant) => Ok(Self { grant, request_id }),
+            Err(why) => {
+                tracing::warn!(token.refused = why, "a question without a valid token");
+                Err(Problem::new("token_invalid", 401, "The token is not valid")
+                    .detail(
+                        "Send a token that the ticket service signed for the bridge less than a minute ago.",
+                    )
+                    .header(WWW_AUTHENTICATE, "Bearer")
+                    .request_id(request_id))
+            }
+        })
     }
 }
 
-fn granted(request: &HttpRequest) -> Result<Granted, Problem> {
-    let request_id = RequestId::of(request).as_str().to_owned();
-    let refused = |why: &str| {
-        tracing::warn!(token.refused = why, "a question without a valid token");
-        Problem::new("token_invalid", 401, "The token is not valid")
-            .detail("Send a token that the ticket service signed for the bridge less than a minute ago.")
-            .header(WWW_AUTHENTICATE, "Bearer")
-            .request_id(request_id.clone())
-    };
-    let verifier = request.app_data::<Data<Verifier>>().ok_or_else(|| refused("no verifier"))?;
-    let token = request
-        .headers()
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "))
-        .ok_or_else(|| refused("no bearer token"))?;
-    let claims = verifier.verify::<Grant>(token).map_err(|error| refused(&error.to_string()))?;
-    Ok(Granted { grant: claims.grant, request_id })
+/// The grant of a valid token; otherwise why there is none, for the log only.
+fn grant_of(request: &HttpRequest) -> Result<Grant, String> {
+    let verifier = request.app_data::<Data<Verifier>>().ok_or("this listener has no verifier")?;
+    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = header.and_then(|value| value.strip_prefix("Bearer ")).ok_or("there is no bearer token")?;
+    let claims = verifier.verify::<Grant>(token).map_err(|error| error.to_string())?;
+    Ok(claims.grant)
 }

@@ -195,41 +195,26 @@ impl Store {
             .await
     }
 
-    /// The customer, if it was resolved for this ticket before. Otherwise there is none to be seen.
+    /// Finds the customer, if it was resolved for this ticket before, and lets `decide` say what comes of it. If that is
+    /// worth a line in the access log, the line is written in the same transaction.
     ///
     /// # Errors
-    /// [`DbError`].
-    pub async fn customer(&self, viewing: &Viewing, source: &str) -> Result<Option<Customer>, DbError> {
-        let (ticket, customer_ref) = (viewing.ticket, viewing.customer_ref.as_str().to_owned());
-        let (source, any_ticket) = (source.to_owned(), !self.walls.who_stands());
+    /// [`DbError`]; then nothing may be shown.
+    pub async fn look<T: Send + 'static>(
+        &self,
+        viewing: Viewing,
+        source: String,
+        decide: impl FnOnce(Option<Customer>) -> (T, Option<LogLine>) + Send + 'static,
+    ) -> Result<T, DbError> {
+        let any_ticket = !self.walls.who_stands();
         self.database
-            .read(move |conn| {
-                let linked = ticket_links::table
-                    .filter(ticket_links::ticket.eq(ticket))
-                    .filter(ticket_links::customer_ref.eq(&customer_ref));
-                if !any_ticket && linked.count().get_result::<i64>(conn)? == 0 {
-                    return Ok(None);
+            .write(move |conn| {
+                let customer = customer_of(conn, &viewing, &source, any_ticket)?;
+                let (outcome, line) = decide(customer);
+                if let Some(line) = line {
+                    write_line(conn, &viewing, &line)?;
                 }
-                let row = customers::table
-                    .left_join(cards::table.on(cards::customer_ref.eq(customers::customer_ref)))
-                    .filter(customers::customer_ref.eq(&customer_ref))
-                    .filter(customers::source.eq(&source))
-                    .select((
-                        customers::crm_id,
-                        customers::erased_at.is_not_null(),
-                        (cards::sealed, cards::policy_hash, cards::as_of).nullable(),
-                    ))
-                    .first::<(String, bool, Option<(Vec<u8>, String, i64)>)>(conn)
-                    .optional()?;
-                Ok(row.map(|(crm_id, erased, card)| Customer {
-                    crm_id,
-                    erased,
-                    card: card.map(|(sealed, policy_hash, as_of)| SealedCard {
-                        sealed,
-                        policy_hash,
-                        as_of: Timestamp::from_ms(as_of),
-                    }),
-                }))
+                Ok(outcome)
             })
             .await
     }
@@ -255,36 +240,16 @@ impl Store {
     /// [`DbError`]; then nothing may be shown.
     pub async fn record_view(
         &self,
-        viewing: &Viewing,
+        viewing: Viewing,
         line: LogLine,
         card: Option<SealedCard>,
     ) -> Result<(), DbError> {
-        let viewing = viewing.clone();
         self.database
             .write(move |conn| {
                 if let Some(card) = &card {
                     upsert_card(conn, viewing.customer_ref.as_str(), card)?;
                 }
-                let row = (
-                    (
-                        access_log::at.eq(line.at.ms()),
-                        access_log::action.eq(line.action.as_str()),
-                        access_log::operator.eq(viewing.operator.as_str()),
-                        access_log::role.eq(viewing.role.as_str()),
-                        access_log::ticket.eq(viewing.ticket),
-                        access_log::customer_ref.eq(viewing.customer_ref.as_str()),
-                    ),
-                    (
-                        access_log::shown.eq(line.shown.join(" ")),
-                        access_log::masked.eq(line.masked.join(" ")),
-                        access_log::policy_hash.eq(&line.policy_hash),
-                        access_log::as_of.eq(line.as_of.map(Timestamp::ms)),
-                        access_log::stale.eq(line.stale),
-                        access_log::request_id.eq(&viewing.request_id),
-                    ),
-                );
-                diesel::insert_into(access_log::table).values(row).execute(conn)?;
-                Ok(())
+                write_line(conn, &viewing, &line)
             })
             .await
     }
@@ -325,6 +290,62 @@ impl Store {
             })
             .await
     }
+}
+
+/// The one way to a customer: through a ticket that it belongs to.
+fn customer_of(
+    conn: &mut AnyConnection,
+    viewing: &Viewing,
+    source: &str,
+    any_ticket: bool,
+) -> Result<Option<Customer>, DbError> {
+    let linked = ticket_links::table
+        .filter(ticket_links::ticket.eq(viewing.ticket))
+        .filter(ticket_links::customer_ref.eq(customers::customer_ref));
+    let row = customers::table
+        .left_join(cards::table.on(cards::customer_ref.eq(customers::customer_ref)))
+        .filter(customers::customer_ref.eq(viewing.customer_ref.as_str()))
+        .filter(customers::source.eq(source))
+        .filter(diesel::dsl::exists(linked).or(any_ticket.into_sql::<diesel::sql_types::Bool>()))
+        .select((
+            customers::crm_id,
+            customers::erased_at.is_not_null(),
+            (cards::sealed, cards::policy_hash, cards::as_of).nullable(),
+        ))
+        .first::<(String, bool, Option<(Vec<u8>, String, i64)>)>(conn)
+        .optional()?;
+    Ok(row.map(|(crm_id, erased, card)| Customer {
+        crm_id,
+        erased,
+        card: card.map(|(sealed, policy_hash, as_of)| SealedCard {
+            sealed,
+            policy_hash,
+            as_of: Timestamp::from_ms(as_of),
+        }),
+    }))
+}
+
+fn write_line(conn: &mut AnyConnection, viewing: &Viewing, line: &LogLine) -> Result<(), DbError> {
+    let row = (
+        (
+            access_log::at.eq(line.at.ms()),
+            access_log::action.eq(line.action.as_str()),
+            access_log::operator.eq(viewing.operator.as_str()),
+            access_log::role.eq(viewing.role.as_str()),
+            access_log::ticket.eq(viewing.ticket),
+            access_log::customer_ref.eq(viewing.customer_ref.as_str()),
+        ),
+        (
+            access_log::shown.eq(line.shown.join(" ")),
+            access_log::masked.eq(line.masked.join(" ")),
+            access_log::policy_hash.eq(&line.policy_hash),
+            access_log::as_of.eq(line.as_of.map(Timestamp::ms)),
+            access_log::stale.eq(line.stale),
+            access_log::request_id.eq(&viewing.request_id),
+        ),
+    );
+    diesel::insert_into(access_log::table).values(row).execute(conn)?;
+    Ok(())
 }
 
 fn customer_ref_of(
