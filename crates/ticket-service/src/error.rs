@@ -201,7 +201,8 @@ impl ResponseError for TicketError {
 
     fn error_response(&self) -> HttpResponse {
         let problem = self.problem();
-        if problem.status() >= 500 {
+        // A CRM that is away is no fault of this service, and the log has it from where the bridge was asked.
+        if problem.status() >= 500 && !matches!(self, Self::Bridge { .. }) {
             tracing::error!(error.cause = %self, problem.code = problem.code(), "a request failed");
         }
         problem.error_response()

@@ -12,7 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use utoipa::ToSchema;
 
 use crate::app::presence::{PresenceEvent, PresentPerson};
-use crate::app::sign_in::{Credential, who_is};
+use crate::app::sign_in::{Credential, who_would_be};
 use crate::app::{App, permit};
 use crate::domain::actor::KeyScope;
 use crate::domain::{Actor, Reach};
@@ -204,7 +204,7 @@ impl Listener {
 
     /// Signed in still, and with the same role. Whoever has another role now comes back and hears by that one.
     async fn may_still_listen(&self) -> bool {
-        match who_is(&self.app, &self.credential).await {
+        match who_would_be(&self.app, &self.credential).await {
             Ok(actor) => actor == self.actor,
             Err(TicketError::Database(_)) => true,
             Err(_) => false,

@@ -132,13 +132,32 @@ pub async fn sign_out(app: &App, actor: &Actor, credential: &Credential) -> Resu
     Ok(())
 }
 
-/// Who is calling with this credential.
+/// Who is calling with this credential. Keeps a session from ending for idleness.
 ///
 /// # Errors
 /// [`TicketError::NotSignedIn`] if it is unknown, revoked, or has ended.
 pub async fn who_is(app: &App, credential: &Credential) -> Result<Actor, TicketError> {
+    let (mut found, generation) = find_valid(app, credential).await?;
+    let now = app.clock.now().ms();
+    if now - found.noted_at >= NOTE_EVERY_MS {
+        note_use(app, credential.clone()).await;
+        found.noted_at = now;
+        app.sign_ins.insert(credential.hash(), found.clone(), generation);
+    }
+    Ok(found.actor)
+}
+
+/// Who would be calling with this credential, asked by the service itself: a page that is merely open is no use of it.
+///
+/// # Errors
+/// As [`who_is`].
+pub async fn who_would_be(app: &App, credential: &Credential) -> Result<Actor, TicketError> {
+    Ok(find_valid(app, credential).await?.0.actor)
+}
+
+async fn find_valid(app: &App, credential: &Credential) -> Result<(FoundSignIn, u64), TicketError> {
     let (cached, generation) = app.sign_ins.get(credential.hash());
-    let mut found = match cached {
+    let found = match cached {
         Some(found) => found,
         None => {
             let found = look_up(app, credential.clone()).await?;
@@ -152,12 +171,7 @@ pub async fn who_is(app: &App, credential: &Credential) -> Result<Actor, TicketE
     if now >= found.ends_at || idle {
         return Err(TicketError::NotSignedIn);
     }
-    if now - found.noted_at >= NOTE_EVERY_MS {
-        note_use(app, credential.clone()).await;
-        found.noted_at = now;
-        app.sign_ins.insert(credential.hash(), found.clone(), generation);
-    }
-    Ok(found.actor)
+    Ok((found, generation))
 }
 
 async fn look_up(app: &App, credential: Credential) -> Result<FoundSignIn, TicketError> {

@@ -20,7 +20,11 @@ async fn queue(app: &TestApp, count: i64) {
 
 async fn claim(app: &TestApp, runner: &str, limit: i64) -> Vec<jobs::Claim> {
     let runner = runner.to_owned();
-    app.app.store.write(&Actor::system(), move |scope| jobs::claim(scope, &runner, limit, 60_000)).await.unwrap()
+    app.app
+        .store
+        .write(&Actor::system(), move |scope| jobs::claim(scope, &runner, limit, 60_000))
+        .await
+        .unwrap()
 }
 
 async fn waiting(app: &TestApp) -> i64 {

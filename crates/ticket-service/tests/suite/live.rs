@@ -5,8 +5,10 @@ use std::time::Duration;
 use db_kit::{Backend, both_databases};
 use reqwest::Method;
 use serde_json::{Value, json};
+use ticket_service::app::App;
 use ticket_service::domain::Role;
 use ticket_service::domain::actor::KeyScope;
+use ticket_service::store::changes::Live;
 
 use crate::support::{Client, TestApp};
 use crate::tickets::{open, path};
@@ -63,7 +65,11 @@ impl Stream {
         loop {
             let block = self.block().await.expect("the stream has ended");
             let field = |name: &str| {
-                block.lines().find_map(|line| line.strip_prefix(&format!("{name}: "))).unwrap_or_default().to_owned()
+                block
+                    .lines()
+                    .find_map(|line| line.strip_prefix(&format!("{name}: ")))
+                    .unwrap_or_default()
+                    .to_owned()
             };
             if !field("id").is_empty() {
                 self.mark = field("id");
@@ -86,7 +92,9 @@ impl Stream {
         let event = self.next().await;
         assert_eq!(event.name, "presence", "{event:?}");
         let people = event.data["people"].as_array().unwrap();
-        let shown = |person: &Value| format!("{} {}", person["name"].as_str().unwrap(), person["state"].as_str().unwrap());
+        let shown = |person: &Value| {
+            format!("{} {}", person["name"].as_str().unwrap(), person["state"].as_str().unwrap())
+        };
         (event.data["number"].as_i64().unwrap(), people.iter().map(shown).collect())
     }
 
@@ -176,8 +184,43 @@ both_databases! {
     async fn the_stream_ends_when_the_role_of_its_listener_changes(backend: Backend) {
         let app = quick_heartbeat(backend).await;
         let mut stream = Stream::listening(&app.as_line1()).await;
-        app.as_admin().patch("/operators/opr_ann", json!({ "role": "line3" })).await.expect(200);
+        app.as_admin().if_match(1).patch("/operators/opr_ann", json!({ "role": "line3" })).await.expect(200);
         assert!(stream.has_ended().await);
+    }
+
+    async fn a_page_that_is_merely_open_does_not_keep_anybody_signed_in(backend: Backend) {
+        let app = quick_heartbeat(backend).await;
+        let mut stream = Stream::listening(&app.as_line1()).await;
+        for _ in 0..12 {
+            app.advance_s(3600);
+            stream.block().await;
+        }
+        assert!(stream.has_ended().await);
+        app.as_line1().get("/session").await.problem(401, "not_signed_in");
+    }
+
+    async fn nodes_hear_of_each_others_changes(app: TestApp) {
+        app.leave_jobs();
+        let database = db_kit::Database::open(&app.app.config.database).await.unwrap();
+        if database.backend() == Backend::Sqlite {
+            // One process has the file; there is nobody else to hear.
+            return app.app.store.follow_other_nodes().unwrap();
+        }
+        let (clock, ids) = (app.app.clock.clone(), app.app.ids.clone());
+        let other = App::new((*app.app.config).clone(), database, clock, ids);
+        other.store.follow_other_nodes().unwrap();
+        let mut heard = other.store.changes().subscribe(None).live;
+        // The other node may begin to listen a moment later.
+        let change = loop {
+            open(&app.as_line1(), "Coupling stuck").await;
+            match tokio::time::timeout(Duration::from_millis(200), heard.recv()).await {
+                Ok(Ok(Live::Change(_, change))) => break change,
+                Ok(other) => panic!("{other:?}"),
+                Err(_) => {}
+            }
+        };
+        assert_eq!((change.kind, change.after.line.number()), ("opened", 1));
+        other.store.database().close().await;
     }
 
     async fn the_stream_ends_when_the_service_stops(app: TestApp) {

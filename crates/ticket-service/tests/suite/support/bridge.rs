@@ -153,7 +153,8 @@ async fn answer(
     question: web::Json<Value>,
 ) -> HttpResponse {
     let mut state = state.lock().unwrap();
-    let header = |name: &str| request.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
+    let header =
+        |name: &str| request.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
     let token = header("authorization");
     let token = token.strip_prefix("Bearer ").unwrap_or_default();
     let claims: Claims<Grant> = match state.verifier.verify(token) {
