@@ -8,7 +8,7 @@ use bridge_contract::{CustomerRef, FieldKey, Grant, OperatorId, Purpose, ViewerR
 use crm_bridge::app::Bridge;
 use crm_bridge::config::Config;
 use crm_bridge::http::{Listener, serve};
-use crm_bridge::store::vault::Vault;
+use crm_bridge::store::vault::{Bond, Vault};
 use crm_bridge::{MIGRATIONS, start};
 use db_kit::Backend;
 use db_kit::testing::{StartOn, TestDatabase};
@@ -228,6 +228,28 @@ impl Town {
             .into_iter()
             .map(|row| row.line)
             .collect()
+    }
+
+    /// The kept card of a customer, opened with the key.
+    pub(crate) async fn kept_card(&self, customer_ref: &str) -> String {
+        use diesel::prelude::*;
+        #[derive(QueryableByName)]
+        struct Kept {
+            #[diesel(sql_type = diesel::sql_types::Binary)]
+            sealed: Vec<u8>,
+            #[diesel(sql_type = diesel::sql_types::BigInt)]
+            as_of: i64,
+            #[diesel(sql_type = diesel::sql_types::Text)]
+            policy_hash: String,
+        }
+        let sql =
+            format!("SELECT sealed, as_of, policy_hash FROM cards WHERE customer_ref = '{customer_ref}'");
+        let kept = self
+            .database
+            .read(move |conn| diesel::sql_query(sql).get_result::<Kept>(conn).map_err(db_kit::DbError::from));
+        let kept = kept.await.unwrap();
+        let bond = Bond { customer_ref, as_of: Timestamp::from_ms(kept.as_of), policy: &kept.policy_hash };
+        String::from_utf8(self.bridge.vault.open(&kept.sealed, bond).unwrap().to_vec()).unwrap()
     }
 
     pub(crate) async fn stop_crm(&self) {

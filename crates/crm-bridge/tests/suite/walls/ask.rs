@@ -11,7 +11,7 @@ use crate::support::{Down, Town, WireCrm, json_answer, status_answer};
 const SELECTION: &str = "city,company.name,company.website,email,full_name,id,job_title,language,mobile,other_emails,phone,\
                          service_level,support_until,time_zone,updated_at";
 
-pub(super) async fn wall_holds(down: Down) -> Result<(), String> {
+pub(super) async fn selection(down: Down) -> Result<(), String> {
     let person = json!({ "id": "a", "full_name": "Ann", "email": "ann@x.example" });
     let crm = WireCrm::answering(move |line| {
         let one = line.contains("/contacts/");
@@ -33,10 +33,10 @@ pub(super) async fn wall_holds(down: Down) -> Result<(), String> {
         ensure(line == format!("GET {target} HTTP/1.1"), format!("asked {line}"))?;
         ensure(request.ends_with("\r\n\r\n"), "a request has no body")?;
     }
-    no_redirect_is_followed(down).await
+    Ok(())
 }
 
-async fn no_redirect_is_followed(down: Down) -> Result<(), String> {
+pub(super) async fn redirects(down: Down) -> Result<(), String> {
     let elsewhere = WireCrm::answering(|_| json_answer(&json!({ "items": [], "next_cursor": null }))).await;
     let location = format!("location: {}/api/v1/contacts\r\n", elsewhere.url);
     let crm = WireCrm::answering(move |_| status_answer("307 Temporary Redirect", &location)).await;

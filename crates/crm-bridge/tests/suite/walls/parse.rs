@@ -7,7 +7,7 @@ use serde_json::json;
 use super::ensure;
 use crate::support::{CRM_KEY, Down, Town, answer_of, sandbox};
 
-pub(super) async fn wall_holds(down: Down) -> Result<(), String> {
+pub(super) async fn card(down: Down) -> Result<(), String> {
     let (url, _crm) = sandbox();
     let town = Town::beside(Backend::Sqlite, &url, &[], down).await;
     let contact = town.contacts().await[0].clone();
@@ -31,4 +31,20 @@ pub(super) async fn wall_holds(down: Down) -> Result<(), String> {
         )?;
     }
     ensure(metrics.contains("crm_over_shared_members_total{member=\"deals\"}"), "over-sharing goes unnoticed")
+}
+
+/// What lies in the cache, opened with the key, has no marker either: it was never built.
+pub(super) async fn memory_of_the_crm(down: Down) -> Result<(), String> {
+    let (url, _crm) = sandbox();
+    let town = Town::beside(Backend::Sqlite, &url, &[], down).await;
+    let contact = town.contacts().await[0].clone();
+    town.behave(json!({ "ignore_fields": true })).await;
+    let customer_ref = town.matched(1, contact["email"].as_str().unwrap()).await;
+    let kept = town.kept_card(&customer_ref).await;
+    ensure(kept.contains(contact["full_name"].as_str().unwrap()), "the name is not kept")?;
+    for member in ["iban", "tax_number", "credit_rating"] {
+        let value = contact["company"][member].as_str().unwrap();
+        ensure(!kept.contains(value), format!("company.{member} is kept"))?;
+    }
+    Ok(())
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::ensure;
 use crate::support::{Down, Town, WireCrm, field, json_answer};
 
-pub(super) async fn wall_holds(down: Down) -> Result<(), String> {
+pub(super) async fn misfits(down: Down) -> Result<(), String> {
     // Listed members, each with something in it that does not belong there.
     let person = json!({
         "id": "a",
