@@ -1,7 +1,7 @@
 //! Runs jobs as they come due, several at a time, until the service stops.
 
 use std::ops::ControlFlow;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
@@ -14,6 +14,8 @@ use crate::store::jobs;
 
 /// Jobs that run when the service stops may take so long to end; then they are handed back.
 const GRACE: Duration = Duration::from_secs(10);
+/// Counting costs the more the more jobs wait, so it is done now and then.
+const COUNT_EVERY: Duration = Duration::from_secs(5);
 /// After a failure of the database the runner looks again so much later.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
@@ -28,7 +30,7 @@ impl Runner {
     /// [`TicketError::Database`].
     pub async fn start(app: App) -> Result<Self, TicketError> {
         app.store.write(&Actor::system(), jobs::ensure_recurring).await?;
-        let working = Working { id: app.ids.new_id("run"), app, running: JoinSet::new() };
+        let working = Working { id: app.ids.new_id("run"), app, running: JoinSet::new(), counted: None };
         Ok(Self(tokio::spawn(working.run())))
     }
 
@@ -45,6 +47,7 @@ struct Working {
     id: String,
     app: App,
     running: JoinSet<()>,
+    counted: Option<Instant>,
 }
 
 impl Working {
@@ -63,6 +66,7 @@ impl Working {
 
     /// Starts as many due jobs as there is room for; answers how long to wait before looking again, if nothing happens.
     async fn start_due(&mut self) -> Result<Option<Duration>, TicketError> {
+        self.count().await?;
         let app = &self.app;
         let room = app.config.jobs.concurrency.saturating_sub(self.running.len());
         if room == 0 {
@@ -83,10 +87,19 @@ impl Working {
                 }
             });
         }
-        let counts = app.store.read(&Actor::system(), jobs::counts).await?;
-        app.job_metrics.waiting.set(counts.waiting);
-        app.job_metrics.dead.set(counts.dead);
         Ok(Some(Duration::ZERO))
+    }
+
+    /// Keeps the metrics near the truth.
+    async fn count(&mut self) -> Result<(), TicketError> {
+        if self.counted.is_some_and(|at| at.elapsed() < COUNT_EVERY) {
+            return Ok(());
+        }
+        self.counted = Some(Instant::now());
+        let counts = self.app.store.read(&Actor::system(), jobs::counts).await?;
+        self.app.job_metrics.waiting.set(counts.waiting);
+        self.app.job_metrics.dead.set(counts.dead);
+        Ok(())
     }
 
     async fn wait(&mut self, pause: Option<Duration>) -> ControlFlow<()> {
