@@ -6,7 +6,7 @@ use system_tests::desk::Desk;
 
 use crate::flow::{Story, card, field, linked, write_in};
 
-/// Each misbehaviour, and whether a card may come of it.
+/// Each misbehaviour; most of them over-share on top.
 fn misbehaviours() -> Vec<Value> {
     let fault = |fault: Value| json!({"fault": fault});
     vec![
@@ -54,7 +54,12 @@ pub(crate) fn crm_misbehaves(desk: &mut Desk, story: &Story) -> Result<()> {
     }
     desk.crm_behaves(&json!({}))?;
     // Once the CRM is well again, everybody is found, and nothing was lost.
-    for ticket in new {
+    for (number, ticket) in new.into_iter().enumerate() {
+        if linked(&anna, ticket)? == "none" {
+            // An answer in which no address can be read finds nobody; one looks again by hand.
+            let email = json!({"email": desk.customer(2 + number)?.email});
+            anna.post(&format!("/api/v1/tickets/{ticket}/customer/resolve"), &email)?.expect(200)?;
+        }
         ensure!(linked(&anna, ticket)? == "linked", "ticket {ticket} was never looked up again");
         ensure!(card(&anna, ticket)?["state"] == "card", "ticket {ticket} has no card");
     }
