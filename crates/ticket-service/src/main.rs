@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use db_kit::Database;
 use service_kit::{Clock, Ids, telemetry, token};
 use ticket_service::app::operators::{self, NewOperator};
+use ticket_service::bridge::BridgeClient;
 use ticket_service::config::Config;
 use ticket_service::domain::password::NewPassword;
 use ticket_service::domain::{Actor, EmailAddress, PersonName, Role};
@@ -103,7 +104,10 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Openapi => say(&http::document().to_pretty_json()?),
         Command::Keys { command: KeysCommand::Generate { private, public } } => generate_keys(&private, &public),
         Command::CheckConfig => {
-            read()?;
+            let config = read()?;
+            let clock = Clock::system();
+            // Reads the key, too.
+            BridgeClient::from_config(&config.bridge, clock.clone(), Ids::random(clock)).context("[bridge]")?;
             say("The settings can be used.")
         }
         Command::Serve => block_on(server::serve(logged(read()?)?)),

@@ -5,6 +5,8 @@ mod access;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod command_line;
+#[cfg(test)]
 mod conversation;
 #[cfg(test)]
 mod files;
