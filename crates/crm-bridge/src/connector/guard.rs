@@ -77,16 +77,20 @@ impl Guard {
     }
 
     fn pass(&self) -> Result<(), Trouble> {
-        let circuit = self.circuit.lock().unwrap_or_else(PoisonError::into_inner);
+        self.pass_in(&self.circuit.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn pass_in(&self, circuit: &Circuit) -> Result<(), Trouble> {
         match circuit.open_until {
             Some(until) if self.clock.now() < until || circuit.trial_under_way => Err(Trouble::CircuitOpen),
             _ => Ok(()),
         }
     }
 
+    /// Passes and, after a pause, becomes the one trial; in one step, so that there is only one.
     fn begin(&self) -> Result<bool, Trouble> {
-        self.pass()?;
         let mut circuit = self.circuit.lock().unwrap_or_else(PoisonError::into_inner);
+        self.pass_in(&circuit)?;
         circuit.trial_under_way = circuit.open_until.is_some();
         Ok(circuit.trial_under_way)
     }

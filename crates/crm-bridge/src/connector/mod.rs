@@ -156,7 +156,11 @@ impl Inner {
             Err(Failure { trouble, pause_ms }) => {
                 // The reason is from a closed set; what the CRM said is not logged.
                 tracing::warn!(crm.reason = trouble.as_str(), "the CRM could not be asked");
-                turn.failed(pause_ms);
+                if trouble.concerns_all() {
+                    turn.failed(pause_ms)
+                } else {
+                    turn.well()
+                }
                 Err(trouble)
             }
         }

@@ -63,10 +63,11 @@ impl Trouble {
         }
     }
 
-    /// Whether it says something about the CRM, as opposed to us.
+    /// Whether the next question would fare the same. A refused request or an unreadable record says nothing about
+    /// others, so whoever can make one must not be able to keep the CRM from being asked.
     #[must_use]
-    pub fn is_the_crms(self) -> bool {
-        !matches!(self, Self::CircuitOpen | Self::Busy | Self::NotOffered)
+    pub fn concerns_all(self) -> bool {
+        !matches!(self, Self::Refused | Self::TooLarge | Self::TooDeep | Self::UnexpectedShape)
     }
 }
 

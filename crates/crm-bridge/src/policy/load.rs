@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Entity, Field, FieldKind, Label, Mask, Policy, Role};
+use super::{Entity, Field, FieldKind, Label, Language, Mask, Policy, Role};
 
 /// Longest text that is not free text. Beyond it the entry needs `accept_risk`, because long text carries anything.
 pub const FREE_TEXT_CHARS: u16 = 200;
@@ -61,6 +61,8 @@ struct Header {
     name: Spanned<String>,
     number: Spanned<u32>,
     owner: Spanned<String>,
+    #[serde(default)]
+    language: Language,
 }
 
 #[derive(Deserialize)]
@@ -151,6 +153,7 @@ impl Builder<'_> {
             header.name.into_inner(),
             header.number.into_inner(),
             header.owner.into_inner(),
+            header.language,
             fields,
         ))
     }

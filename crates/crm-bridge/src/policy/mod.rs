@@ -100,6 +100,17 @@ pub struct Label {
     pub ru: Option<String>,
 }
 
+/// A language that labels can be in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// English.
+    #[default]
+    En,
+    /// Russian.
+    Ru,
+}
+
 /// One field that may leave the CRM.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
@@ -124,10 +135,15 @@ pub struct Field {
 }
 
 impl Field {
-    /// The caption to show: English, else Russian, else the name made readable.
+    /// The caption to show: in that language, else in the other, else the name made readable.
     #[must_use]
-    pub fn caption(&self) -> String {
-        self.label.en.clone().or_else(|| self.label.ru.clone()).unwrap_or_else(|| readable(&self.name))
+    pub fn caption(&self, language: Language) -> String {
+        let Label { en, ru } = &self.label;
+        let (first, second) = match language {
+            Language::En => (en, ru),
+            Language::Ru => (ru, en),
+        };
+        first.as_ref().or(second.as_ref()).cloned().unwrap_or_else(|| readable(&self.name))
     }
 }
 
@@ -140,6 +156,8 @@ pub struct Policy {
     pub number: u32,
     /// Who answers for this policy.
     pub owner: String,
+    /// The language of the labels on the card.
+    pub language: Language,
     /// The fields, in the order of the file, which is the order on the card.
     pub fields: Vec<Field>,
     hash: PolicyHash,
@@ -164,9 +182,9 @@ impl Policy {
         &self.hash
     }
 
-    fn new(name: String, number: u32, owner: String, fields: Vec<Field>) -> Self {
-        let hash = PolicyHash::of(&name, number, &owner, &fields);
-        Self { name, number, owner, fields, hash }
+    fn new(name: String, number: u32, owner: String, language: Language, fields: Vec<Field>) -> Self {
+        let hash = PolicyHash::of(&canonical_form(&name, number, &owner, language, &fields));
+        Self { name, number, owner, language, fields, hash }
     }
 }
 
@@ -182,9 +200,9 @@ impl PolicyHash {
         &self.0
     }
 
-    fn of(name: &str, number: u32, owner: &str, fields: &[Field]) -> Self {
+    fn of(canonical: &str) -> Self {
         let mut digest = Sha256::new();
-        digest.update(canonical_form(name, number, owner, fields));
+        digest.update(canonical);
         let mut hex = String::with_capacity(64);
         for byte in digest.finalize() {
             // Writing to a String cannot fail.
@@ -201,7 +219,7 @@ impl fmt::Display for PolicyHash {
 }
 
 /// JSON with one member order and sorted roles. JSON, because its quoting makes two policies that differ differ here.
-fn canonical_form(name: &str, number: u32, owner: &str, fields: &[Field]) -> String {
+fn canonical_form(name: &str, number: u32, owner: &str, language: Language, fields: &[Field]) -> String {
     let roles = |roles: &[Role]| {
         let mut names: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
         names.sort_unstable();
@@ -228,7 +246,11 @@ fn canonical_form(name: &str, number: u32, owner: &str, fields: &[Field]) -> Str
             ])
         })
         .collect();
-    serde_json::json!(["guichet field policy", 1, name, number, owner, fields]).to_string()
+    let language = match language {
+        Language::En => "en",
+        Language::Ru => "ru",
+    };
+    serde_json::json!(["guichet field policy", 1, name, number, owner, language, fields]).to_string()
 }
 
 fn readable(name: &str) -> String {

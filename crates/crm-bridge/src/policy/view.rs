@@ -3,7 +3,7 @@
 use bridge_contract::{CardField, DateText, FieldKey, FieldValue, Label, Line, Mask as MaskText};
 
 use super::value::{Reading, TypedValue};
-use super::{Field, Policy, Role};
+use super::{Field, Language, Policy, Role};
 use crate::walls::Walls;
 
 /// Bullets of a mask. Always as many, so that the mask does not tell the length.
@@ -48,7 +48,7 @@ pub fn project(policy: &Policy, role: Role, readings: &[(usize, Reading)], walls
             (Access::Shown, Reading::Value(value)) => shown(value),
             (Access::Masked { reveal }, Reading::Value(value)) => masked(field, value, reveal),
         };
-        card_field(field, value)
+        card_field(field, value, policy.language)
     });
     fields.collect()
 }
@@ -70,15 +70,15 @@ pub fn reveal(
     }
     let (_, reading) = readings.iter().find(|(known, _)| *known == position)?;
     match reading {
-        Reading::Value(value) => card_field(field, shown(value)),
-        Reading::Withheld(_) => card_field(field, FieldValue::Withheld {}),
-        Reading::Absent => card_field(field, FieldValue::Empty {}),
+        Reading::Value(value) => card_field(field, shown(value), policy.language),
+        Reading::Withheld(_) => card_field(field, FieldValue::Withheld {}, policy.language),
+        Reading::Absent => card_field(field, FieldValue::Empty {}, policy.language),
     }
 }
 
-fn card_field(field: &Field, value: FieldValue) -> Option<CardField> {
+fn card_field(field: &Field, value: FieldValue, language: Language) -> Option<CardField> {
     let key = FieldKey::new(field.key.as_str()).ok()?;
-    let label = Label::new(field.caption()).ok()?;
+    let label = Label::new(field.caption(language)).ok()?;
     Some(CardField { key, label, value })
 }
 
@@ -171,6 +171,22 @@ mod tests {
         let second = view(Role::Line2);
         assert!(second.contains("+78465550141") && !second.contains("mobile"), "{second}");
         assert_eq!(view(Role::Supervisor), "[]");
+    }
+
+    #[test]
+    fn labels_are_in_the_language_of_the_policy_or_made_from_the_name() {
+        let label = |language: &str, entry: &str| {
+            let header = format!("[policy]\nname=\"t\"\nnumber=1\nowner=\"t\"\n{language}");
+            let policy =
+                load(&format!("{header}[person.job_title]\ntype=\"flag\"\nshow=[\"line1\"]\n{entry}"))
+                    .unwrap();
+            policy.fields[0].caption(policy.language)
+        };
+        let both = "label = { en = \"Position\", ru = \"Должность\" }\n";
+        assert_eq!(label("", both), "Position");
+        assert_eq!(label("language = \"ru\"\n", both), "Должность");
+        assert_eq!(label("language = \"ru\"\n", "label = \"Position\"\n"), "Position");
+        assert_eq!(label("", ""), "Job title");
     }
 
     #[test]

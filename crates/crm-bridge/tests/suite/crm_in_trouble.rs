@@ -91,6 +91,26 @@ fn a_crm_that_keeps_failing_is_left_alone_and_then_tried_again() {
 }
 
 #[test]
+fn a_record_that_cannot_be_read_does_not_keep_others_from_being_asked_for() {
+    db_kit::testing::block_on(async {
+        let (url, _crm) = sandbox();
+        let town = Town::on_sqlite(&url, &[("LIMITS__FAILURES_MAX", "2")]).await;
+        let email = town.contacts().await[0]["email"].clone();
+        for fault in [json!({ "kind": "deep_json" }), json!({ "kind": "status", "status": 400 })] {
+            town.behave(json!({ "fault": fault, "calls": 4 })).await;
+            for _ in 0..4 {
+                assert_ne!(
+                    town.resolve(1, json!({ "email": email })).await.1["reason"],
+                    "circuit_open",
+                    "{fault}"
+                );
+            }
+        }
+        assert_eq!(town.resolve(1, json!({ "email": email })).await.0, 200);
+    });
+}
+
+#[test]
 fn a_crm_that_asks_for_a_pause_gets_it() {
     db_kit::testing::block_on(async {
         let (url, _crm) = sandbox();
