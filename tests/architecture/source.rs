@@ -106,7 +106,7 @@ fn no_file_is_longer_than_one_can_keep_in_mind() {
     for path in [files(&root.join("crates"), &endings), files(&root.join("tests"), &endings)].concat() {
         let name = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
         let lines = fs::read_to_string(&path).unwrap().lines().count();
-        if lines > LINES_MAX && !LONG.contains(&name.as_str()) && !name.contains("generated") {
+        if lines > LINES_MAX && !LONG.contains(&name.as_str()) && !name.contains("generated") && !name.ends_with(".d.ts") {
             long.push(format!("{name}: {lines} lines"));
         }
     }
