@@ -137,7 +137,7 @@ fn several_and_nobody(desk: &Desk, anna: &Api) -> Result<()> {
     ensure!(put(json!({"customer_ref": choice}))?.status < 300, "the candidate can't be chosen");
     ensure!(card(anna, ticket)?["state"] == "card", "no card of the chosen candidate");
     anna.send("DELETE", &format!("/api/v1/tickets/{ticket}/customer"), &[], b"")?;
-    let again = json!({"email": one.email});
+    let again = json!({"email": desk.customer(0)?.email});
     anna.post(&format!("/api/v1/tickets/{ticket}/customer/resolve"), &again)?;
     ensure!(linked(anna, ticket)? == "linked", "looking up by another address finds nobody");
     card(anna, ticket)?;

@@ -19,7 +19,7 @@ use db_kit::Database;
 use service_kit::metrics::Metrics;
 use service_kit::{Clock, Ids, config, shutdown, telemetry};
 
-use crate::{Arguments, Command, KeysCommand, PolicyCommand, ProfileCommand};
+use super::{Arguments, Command, KeysCommand, PolicyCommand, ProfileCommand};
 
 /// What the names of this service's metrics begin with.
 const METRICS_PREFIX: &str = "guichet_bridge";

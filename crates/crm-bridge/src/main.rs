@@ -74,7 +74,7 @@ enum ProfileCommand {
     List,
 }
 
-fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match commands::run(arguments) {
         Ok(code) => code,

@@ -1,5 +1,5 @@
 import type { Page } from "@playwright/test";
-import { accessible, customer, enter, expect, like, say, stack, test, writeIn } from "../support/test.ts";
+import { accessible, customer, enter, expect, say, stack, test, writeIn } from "../support/test.ts";
 
 async function theme(page: Page, name: "light" | "dark"): Promise<void> {
   await page.emulateMedia({ colorScheme: name, reducedMotion: "reduce" });
@@ -58,6 +58,8 @@ test("at 390 px there is one thing at a time and nothing is cut off", async ({ a
 
 for (const look of ["light", "dark"] as const) {
   test(`every screen can be used by everybody, ${look}`, async ({ anna, byProgram, browser }) => {
+    // A dozen screens, each looked at by axe for seconds.
+    test.setTimeout(180_000);
     const { page } = anna;
     const number = await writeIn(customer(20).email, `Readable, ${look}`);
     await byProgram.lookedUp(number);
@@ -119,5 +121,4 @@ test("a page that was opened before still works after a reload", async ({ anna }
     await expect(anna.main).toBeVisible();
   }
   expect(complaints).toEqual([]);
-  await expect(page.getByText(like("list.count")).first()).toBeAttached();
 });

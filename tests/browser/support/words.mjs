@@ -18,7 +18,7 @@ export function say(key, language = "en") {
 /** A message with its places filled in; what is not given may be anything. */
 export function like(key, values = {}, language = "en") {
   const text = CATALOGUES[language][key];
-  if (text === undefined) throw new Error(`${key}: no such message`);
+  if (text === undefined || /\{\w+, /u.test(text)) throw new Error(`${key}: ${text ?? "no such message"}`);
   const parts = text.split(/\{(\w+)\}/u);
   const pattern = parts.map((part, place) =>
     place % 2 === 0 ? escaped(part) : values[part] === undefined ? ".+" : escaped(String(values[part])),

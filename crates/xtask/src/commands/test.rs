@@ -17,6 +17,9 @@ use crate::commands::{codegen, ui};
 use crate::tools::{cargo, npm, run, status, web};
 use report::{Report, Totals};
 
+/// Where the tests look for it, below the programs' folder.
+const SABOTAGED: &str = "examples/sabotaged-bridge";
+
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Only the Rust tests: no linters, no web interface, no browser
@@ -37,14 +40,15 @@ pub(crate) fn run_all(arguments: &Arguments) -> Result<()> {
         report.tests("web interface: unit tests", vitest);
         report.check("generated files", || codegen::generate(&codegen::Arguments { check: true }));
     }
+    report.check("build: sabotaged bridge", sabotaged_bridge);
     report.check("build", || run(cargo().args(["build", "--locked", "--workspace", "--bins"])));
-    // For the tests of the tests: a bridge whose walls can be taken away.
-    let sabotaged = ["--package", "crm-bridge", "--example", "sabotaged-bridge", "--features", "sabotage"];
-    report.check("build: sabotaged bridge", || run(cargo().args(["build", "--locked"]).args(sabotaged)));
     report.check("Tryton", || dev_kit::Tryton::prepare().map(drop));
     match Postgres::start(Durability::Off) {
         Ok(postgres) => {
-            report.tests("Rust tests", || nextest(&postgres, &arguments.nextest));
+            report.tests("Rust tests", || nextest(&postgres, &["--workspace"], &arguments.nextest));
+            let walls = ["--package", "crm-bridge", "--features", "sabotage", "walls"];
+            report.tests("Rust tests without walls", || nextest(&postgres, &walls, &[]));
+            report.check("walls go red when taken away", || walls(&postgres));
             if !arguments.rust_only {
                 browser::all(&mut report, &postgres);
             }
@@ -59,12 +63,24 @@ fn programs() -> std::path::PathBuf {
     workspace::target().join("debug")
 }
 
-fn nextest(postgres: &Postgres, more: &[String]) -> Result<Totals> {
+/// A bridge whose walls can be taken away, for the tests of the tests. The ordinary build that follows puts the
+/// ordinary bridge back in its place; an optimised build refuses the feature.
+fn sabotaged_bridge() -> Result<()> {
+    let arguments =
+        ["build", "--locked", "--package", "crm-bridge", "--bin", "crm-bridge", "--features", "sabotage"];
+    run(cargo().args(arguments))?;
+    fs::create_dir_all(programs().join("examples"))?;
+    fs::copy(programs().join("crm-bridge"), programs().join(SABOTAGED))?;
+    Ok(())
+}
+
+fn nextest(postgres: &Postgres, what: &[&str], more: &[String]) -> Result<Totals> {
     let file = workspace::target().join("nextest/default/junit.xml");
     remove(&file)?;
     let mut command = cargo();
-    command.args(["nextest", "run", "--workspace", "--locked"]).args(more);
+    command.args(["nextest", "run", "--locked"]).args(what).args(more);
     command.env("GUICHET_TEST_POSTGRES_URL", postgres.url()).env("GUICHET_TEST_BIN", programs());
+    command.env("GUICHET_TEST_SABOTAGED_BRIDGE", programs().join(SABOTAGED));
     let status = status(&mut command)?;
     let text =
         fs::read_to_string(&file).context("cargo nextest wrote no totals; its output above says why")?;
@@ -73,6 +89,13 @@ fn nextest(postgres: &Postgres, more: &[String]) -> Result<Totals> {
         bail!("cargo nextest failed ({status})");
     }
     Ok(totals)
+}
+
+/// The test of the tests: in this build each wall's check is run with its wall taken away, and must notice.
+fn walls(postgres: &Postgres) -> Result<()> {
+    let arguments =
+        ["nextest", "run", "--locked", "--package", "crm-bridge", "--features", "sabotage", "walls"];
+    run(cargo().args(arguments).env("GUICHET_TEST_POSTGRES_URL", postgres.url()))
 }
 
 /// The attributes of `<testsuites tests="12" failures="1" errors="0">`.
