@@ -2,7 +2,7 @@
 
 use actix_web::error::PathError;
 use actix_web::{HttpRequest, web};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use service_kit::Problem;
 
 use crate::error::TicketError;
@@ -22,7 +22,14 @@ pub(crate) fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, TicketEr
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
         let cause = error.into_inner();
-        if cause.is_data() { wrong_member(&path, &cause.to_string()) } else { not_json(&cause) }
+        if cause.is_data() {
+            return wrong_member(&path, &cause.to_string());
+        }
+        // A number where one of several names belongs is reported as if it were no JSON.
+        match serde_json::from_slice::<IgnoredAny>(bytes) {
+            Ok(_) => wrong_member(&path, "is of another type than expected"),
+            Err(_) => not_json(&cause),
+        }
     })?;
     reader.end().map_err(|error| not_json(&error))?;
     Ok(value)

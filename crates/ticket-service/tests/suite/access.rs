@@ -2,6 +2,7 @@
 
 use db_kit::{Backend, both_databases};
 use serde_json::{Value, json};
+use ticket_service::config::Config;
 use ticket_service::domain::Role;
 use ticket_service::domain::actor::KeyScope;
 
@@ -21,6 +22,10 @@ fn token_of(cookie: &str) -> String {
 }
 
 const HOUR_S: i64 = 3600;
+
+async fn with_shipped_sessions(backend: Backend) -> TestApp {
+    TestApp::start(backend, |config| config.sessions = Config::defaults().unwrap().sessions).await
+}
 
 both_databases! {
     async fn who_signs_in_gets_a_cookie_that_scripts_and_other_sites_can_not_use(app: TestApp) {
@@ -77,7 +82,8 @@ both_databases! {
         app.as_nobody().post("/session", credentials("ann@support.example")).await.problem(429, "too_many_attempts");
     }
 
-    async fn a_session_ends_when_nobody_uses_it(app: TestApp) {
+    async fn a_session_ends_when_nobody_uses_it(backend: Backend) {
+        let app = with_shipped_sessions(backend).await;
         let ann = app.as_line1();
         for _ in 0..30 {
             app.advance_s(11 * HOUR_S);
@@ -87,7 +93,8 @@ both_databases! {
         ann.get("/session").await.problem(401, "not_signed_in");
     }
 
-    async fn a_session_ends_after_two_weeks_however_busy(app: TestApp) {
+    async fn a_session_ends_after_two_weeks_however_busy(backend: Backend) {
+        let app = with_shipped_sessions(backend).await;
         let ann = app.as_line1();
         for _ in 0..14 {
             app.advance_s(12 * HOUR_S - 1);

@@ -84,6 +84,8 @@ impl TestApp {
         config.server.listen = "127.0.0.1:0".parse().unwrap();
         config.server.workers = 1;
         config.database = database.config().clone();
+        // Days pass in some tests, and nobody is to fall asleep over them.
+        config.sessions.idle_minutes = config.sessions.absolute_hours * 60;
         config.attachments.dir = files.path().join("attachments");
         change(&mut config);
         let clock = Clock::manual(START.parse().unwrap());
