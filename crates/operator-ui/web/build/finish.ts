@@ -23,7 +23,7 @@ function files(folder: string): string[] {
   });
 }
 
-/** Entry, everything it imports statically, and the English catalogue, which every first screen loads. */
+/** Entry, everything it imports statically, and the largest catalogue: each first screen loads one. */
 function firstLoad(bundle: Rolldown.OutputBundle): Set<string> {
   const wanted = new Set<string>();
   const visit = (name: string) => {

@@ -1,9 +1,19 @@
 // What a line of the history says: which sentence of the catalogue, with which words.
 import type { HistoryEvent } from "../api/types";
 
+const CUSTOMER_EVENTS = [
+  "customer_linked",
+  "customer_several",
+  "customer_not_found",
+  "customer_unlinked",
+  "customer_erased",
+] as const;
+type CustomerEvent = (typeof CUSTOMER_EVENTS)[number];
+
 export interface Said {
   key:
     | "history.created"
+    | "history.closed"
     | "history.message"
     | "history.note"
     | "history.took"
@@ -16,8 +26,7 @@ export interface Said {
     | "history.handed"
     | "history.tags"
     | "history.subject"
-    | "history.customer"
-    | "history.customer_linked"
+    | `history.${CustomerEvent}`
     | "history.other";
   /** Values of the service that have names of their own: `status`, `priority` and `line` are translated by the caller. */
   to: string;
@@ -37,7 +46,6 @@ function change(event: HistoryEvent, field: string, from: string | null, to: str
     case "line":
     case "tags":
     case "subject":
-    case "customer":
       return { ...said, key: `history.${field}` };
     default:
       return { ...said, key: "history.other" };
@@ -60,10 +68,11 @@ export function says(event: HistoryEvent): Said[] {
       return changes
         .filter(({ field }) => field === "line")
         .map((said) => ({ ...said, key: "history.handed" as const }));
-    case "customer_linked":
-      return [{ ...none, key: "history.customer_linked" }];
+    case "closed":
+      return [{ ...none, key: "history.closed" }];
   }
-  if (changes.length === 0 && event.kind.startsWith("customer")) return [{ ...none, key: "history.customer" }];
+  const customer = CUSTOMER_EVENTS.find((kind) => kind === event.kind);
+  if (customer !== undefined) return [{ ...none, key: `history.${customer}` }];
   return changes.length > 0 ? changes : [{ ...none, field: event.kind, key: "history.other" }];
 }
 

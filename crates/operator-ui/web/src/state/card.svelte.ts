@@ -1,18 +1,21 @@
 // The customer card of the ticket on the desk. It lives in this object only, and the object lives as long as the ticket
 // is open: nothing of a card is ever cached, stored or put into an address.
-import { type CardAnswer, type CardValue, customer as api, Refused } from "../api";
+import { said } from "../i18n/said";
+import { type CardAnswer, type CardValue, type CustomerLink, customer as api, Refused } from "../api";
 
 export type CardState = CardAnswer | { state: "loading" | "budget" } | { state: "failed"; sentence: string | null };
 
 /** Why there is no card: the operator's viewing budget is a state of its own, the rest is trouble. */
 function trouble(error: unknown): CardState {
   if (error instanceof Refused && error.status === 429) return { state: "budget" };
-  return { state: "failed", sentence: error instanceof Refused ? error.sentence : null };
+  return { state: "failed", sentence: error instanceof Refused ? said(error) : null };
 }
 
 export class Card {
   readonly #number: number;
   #abort = new AbortController();
+  #link: CustomerLink | null = null;
+  #changing = false;
   #state = $state.raw<CardState>({ state: "loading" });
   #shown = $state.raw<Readonly<Record<string, CardValue>>>({});
   /** Key of the field that is being revealed, or that could not be. */
@@ -31,6 +34,13 @@ export class Card {
   /** A value revealed on the record, while this ticket stays open. */
   shown(key: string): CardValue | null {
     return this.#shown[key] ?? null;
+  }
+
+  /** Told how far the ticket's customer is known; asks again when that has changed without our doing. */
+  follow(link: CustomerLink): void {
+    const changed = this.#link !== null && this.#link !== link;
+    this.#link = link;
+    if (changed && !this.#changing) void this.load();
   }
 
   async load(): Promise<void> {
@@ -53,7 +63,7 @@ export class Card {
       const { field } = await api.reveal(this.#number, key);
       this.#shown = { ...this.#shown, [key]: field.value };
     } catch (error) {
-      this.refused = { key, sentence: error instanceof Refused ? error.sentence : "" };
+      this.refused = { key, sentence: said(error) };
     } finally {
       this.revealing = null;
     }
@@ -71,14 +81,17 @@ export class Card {
     await this.#change(() => api.lookUp(this.#number, by));
   }
 
-  async #change(step: () => Promise<unknown>): Promise<void> {
+  async #change(step: () => Promise<{ customer: { state: CustomerLink } }>): Promise<void> {
+    this.#changing = true;
     this.#shown = {};
     this.#state = { state: "loading" };
     try {
-      await step();
+      this.#link = (await step()).customer.state;
       await this.load();
     } catch (error) {
       this.#state = trouble(error);
+    } finally {
+      this.#changing = false;
     }
   }
 

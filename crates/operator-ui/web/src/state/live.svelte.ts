@@ -46,8 +46,9 @@ function onTicket(event: MessageEvent): void {
   changed.add(number);
   listSoon();
   countSoon();
-  const known = desk.known(number);
-  if (known !== undefined && (typeof version !== "number" || version > known.version)) void known.load();
+  // Others that are in memory are asked for again when they are opened.
+  const open = desk.current;
+  if (open?.number === number && (typeof version !== "number" || version > open.version)) void open.load();
 }
 
 function onPresence(event: MessageEvent): void {

@@ -1,7 +1,7 @@
 // Messages on their way. Each has one idempotency key for all its tries, so that it arrives once however often it is
 // sent. What cannot go out now waits here, over reloads too; what is refused goes back to the draft.
 import { type Message, type NewMessage, Refused, type Ticket, tickets as api, Unreachable } from "../api";
-import { t } from "../i18n/index.svelte";
+import { said } from "../i18n/said";
 import type { Outgoing } from "../lib/draft";
 import { connection } from "./connection.svelte";
 import { desk } from "./desk.svelte";
@@ -78,8 +78,7 @@ async function refused(item: Outgoing, error: unknown): Promise<void> {
   if (error instanceof Refused && error.status === 409) await desk.known(item.number)?.load();
   remove(item.key);
   drafts.takeBack(item);
-  const sentence = error instanceof Refused ? error.sentence : t("failed.unknown");
-  returned = { number: item.number, sentence };
+  returned = { number: item.number, sentence: said(error) };
 }
 
 export const outbox = {

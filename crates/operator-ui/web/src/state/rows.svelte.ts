@@ -1,5 +1,6 @@
 // A list of tickets that is loaded page by page and kept fresh at its head.
 import { type Page, Refused, type TicketRow } from "../api";
+import { said } from "../i18n/said";
 import { mergeHead, replaceRow } from "../lib/merge";
 
 export const PAGE = 50;
@@ -44,7 +45,7 @@ export class Rows<T extends TicketRow = TicketRow> {
       this.sentence = null;
       this.state = "ready";
     } catch (error) {
-      this.sentence = error instanceof Refused ? error.sentence : null;
+      this.sentence = error instanceof Refused ? said(error) : null;
       this.state = "failed";
     }
   }

@@ -9,9 +9,9 @@ import {
   type Ticket,
   type TicketChange,
   tickets as api,
-  Unreachable,
 } from "../api";
 import { t, tOr } from "../i18n/index.svelte";
+import { said } from "../i18n/said";
 import { type ChangedField, clashes } from "../lib/conflict";
 import { session } from "./session.svelte";
 import { toasts } from "./toasts.svelte";
@@ -151,7 +151,7 @@ export class OpenTicket {
       return true;
     } catch (error) {
       if (!(error instanceof Refused && error.status === 412)) {
-        this.#tell(error);
+        toasts.wrong(said(error));
         return false;
       }
       const current = error.current ?? (await api.get(this.number));
@@ -197,12 +197,6 @@ export class OpenTicket {
 
   async handOver(handOver: HandOver): Promise<void> {
     this.take(await api.handOver(this.number, handOver, this.version));
-    void this.load();
-  }
-
-  #tell(error: unknown): void {
-    if (error instanceof Unreachable) toasts.wrong(t("failed.change_unreachable"));
-    else toasts.wrong(error instanceof Refused ? error.sentence : t("failed.unknown"));
   }
 }
 

@@ -1,6 +1,6 @@
 // Files on their way up for one composer. A finished one becomes part of the draft.
-import { attachments as api, type Attachment, Refused } from "../api";
-import { t } from "../i18n/index.svelte";
+import { attachments as api, type Attachment } from "../api";
+import { said } from "../i18n/said";
 
 export interface Upload {
   id: number;
@@ -60,7 +60,7 @@ export class Uploads {
       this.#done(attachment);
     } catch (error) {
       if (abort.signal.aborted) return;
-      this.#set(id, { wrong: error instanceof Refused ? error.sentence : t("upload.unreachable") });
+      this.#set(id, { wrong: said(error, "upload.unreachable") });
     }
   }
 }
