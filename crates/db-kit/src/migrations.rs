@@ -78,6 +78,10 @@ fn migrate_sqlite(conn: &mut SqliteConnection, source: &EmbeddedMigrations) -> R
     conn.batch_execute("PRAGMA foreign_keys = OFF")?;
     conn.immediate_transaction(|conn| {
         let pending = conn.pending_migrations(by_reference(source)).map_err(failed)?;
+        if pending.is_empty() {
+            // The check below reads the whole database; a start that changes nothing must not wait for it.
+            return Ok(Vec::new());
+        }
         conn.run_migrations(&pending).map_err(failed)?;
         let dangling: Vec<Dangling> = diesel::sql_query("PRAGMA foreign_key_check").load(conn)?;
         match dangling.first() {
