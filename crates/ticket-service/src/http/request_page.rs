@@ -174,9 +174,10 @@ impl Page {
             field("text", "textarea", "off", &typed.text, true),
             // Shown only to somebody whose browser filled it in, so that they can empty it.
             format!(
-                "<div class=\"{}\"><label for=\"website\">{}</label><input id=\"website\" name=\"website\" \
+                "<div class=\"{}\"{}><label for=\"website\">{}</label><input id=\"website\" name=\"website\" \
                  value=\"{}\" autocomplete=\"off\"{}></div>",
                 if trap { "field" } else { "trap" },
+                if trap { "" } else { " aria-hidden=\"true\"" },
                 say("website"),
                 escaped(&typed.website),
                 if trap { "" } else { " tabindex=\"-1\"" },
