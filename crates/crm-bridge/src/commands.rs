@@ -44,7 +44,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
 }
 
 fn wait(work: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
-    actix_web::rt::System::new().block_on(work)
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    tokio::task::LocalSet::new().block_on(&runtime, work)
 }
 
 async fn serve(config: Config) -> Result<ExitCode> {
@@ -68,8 +69,8 @@ async fn serve(config: Config) -> Result<ExitCode> {
     let address = port.local_addr()?;
     let server = http::serve(listener, &config, port)?;
     let handle = server.handle();
-    let server = actix_web::rt::spawn(server);
-    let job = actix_web::rt::spawn(jobs::forget_old_cards(bridge.clone()));
+    let server = tokio::task::spawn_local(server);
+    let job = tokio::task::spawn_local(jobs::forget_old_cards(bridge.clone()));
     println!("listening on http://{address}");
     std::io::stdout().flush()?;
     shutdown::signal_received().await;
