@@ -227,7 +227,11 @@ mod tests {
 
     #[test]
     fn a_refused_move_says_which_moves_there_are() {
-        let error = TicketError::MoveRefused { from: Status::Closed, to: Status::New, allowed: vec![Status::Open] };
-        assert_eq!(error.problem().detail_text(), "A ticket that is closed can't become new. It can become: open.");
+        let error =
+            TicketError::MoveRefused { from: Status::Closed, to: Status::New, allowed: vec![Status::Open] };
+        assert_eq!(
+            error.problem().detail_text(),
+            "A ticket that is closed can't become new. It can become: open."
+        );
     }
 }

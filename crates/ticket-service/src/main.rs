@@ -102,12 +102,15 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     let read = || Config::read(arguments.config.as_deref());
     match arguments.command {
         Command::Openapi => say(&http::document().to_pretty_json()?),
-        Command::Keys { command: KeysCommand::Generate { private, public } } => generate_keys(&private, &public),
+        Command::Keys { command: KeysCommand::Generate { private, public } } => {
+            generate_keys(&private, &public)
+        }
         Command::CheckConfig => {
             let config = read()?;
             let clock = Clock::system();
             // Reads the key, too.
-            BridgeClient::from_config(&config.bridge, clock.clone(), Ids::random(clock)).context("[bridge]")?;
+            BridgeClient::from_config(&config.bridge, clock.clone(), Ids::random(clock))
+                .context("[bridge]")?;
             say("The settings can be used.")
         }
         Command::Serve => block_on(server::serve(logged(read()?)?)),
@@ -165,7 +168,9 @@ fn read_password() -> anyhow::Result<NewPassword> {
     std::io::stdin().lock().take(PASSWORD_BYTES_MAX).read_to_string(&mut text).context("standard input")?;
     let password = text.lines().next().unwrap_or_default().to_owned();
     if password.is_empty() {
-        bail!("give the password on standard input, for example: ticket-service create-admin … < password.txt");
+        bail!(
+            "give the password on standard input, for example: ticket-service create-admin … < password.txt"
+        );
     }
     NewPassword::new(password).context("the password")
 }

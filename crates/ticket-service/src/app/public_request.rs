@@ -12,7 +12,9 @@ use crate::app::App;
 use crate::app::open_ticket::{NewRequester, NewTicket, open_public_request};
 use crate::app::rate_limit::caller_of;
 use crate::domain::html::MessageBody;
-use crate::domain::{Channel, EmailAddress, InvalidText, PersonName, PhoneNumber, Priority, Subject, TicketNumber};
+use crate::domain::{
+    Channel, EmailAddress, InvalidText, PersonName, PhoneNumber, Priority, Subject, TicketNumber,
+};
 use crate::error::TicketError;
 use crate::store::idempotency::IdempotencyKey;
 
@@ -79,7 +81,9 @@ fn idempotency_key(request: &PublicRequest) -> Option<IdempotencyKey> {
         return None;
     }
     let mut hash = Sha256::new();
-    for part in [&request.form_id, &request.name, &request.email, &request.phone, &request.subject, &request.text] {
+    for part in
+        [&request.form_id, &request.name, &request.email, &request.phone, &request.subject, &request.text]
+    {
         hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
         hash.update(part);
     }
@@ -105,7 +109,10 @@ fn check(
     }
     match request.opened_at.parse::<Timestamp>() {
         Ok(opened_at) if now.since_ms(opened_at) >= seconds_min * 1000 => {}
-        Ok(_) => note("opened_at", format!("is less than {seconds_min} seconds ago; wait a moment and send it again")),
+        Ok(_) => note(
+            "opened_at",
+            format!("is less than {seconds_min} seconds ago; wait a moment and send it again"),
+        ),
         Err(error) => note("opened_at", error.to_string()),
     }
     let requester = name.zip(email).map(|(name, email)| NewRequester { name, email, phone: phone.flatten() });

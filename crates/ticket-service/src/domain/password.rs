@@ -29,13 +29,18 @@ impl NewPassword {
         let password = Secret::new(text);
         let chars = password.expose().chars().count();
         if chars < Self::CHARS_MIN {
-            return Err(InvalidText(format!("has fewer than {} characters; take a few words", Self::CHARS_MIN)));
+            return Err(InvalidText(format!(
+                "has fewer than {} characters; take a few words",
+                Self::CHARS_MIN
+            )));
         }
         if chars > Self::CHARS_MAX {
             return Err(InvalidText(format!("has more than {} characters; shorten it", Self::CHARS_MAX)));
         }
         if is_guessed_first(&password.expose().to_lowercase()) {
-            return Err(InvalidText("is among the first that anybody tries; take a few words of your own".into()));
+            return Err(InvalidText(
+                "is among the first that anybody tries; take a few words of your own".into(),
+            ));
         }
         Ok(Self(password))
     }
@@ -62,10 +67,8 @@ impl TryFrom<String> for NewPassword {
 
 fn is_guessed_first(folded: &str) -> bool {
     let mut chars: Vec<char> = folded.chars().collect();
-    let steps: Vec<i64> = chars
-        .windows(2)
-        .map(|pair| i64::from(u32::from(pair[1])) - i64::from(u32::from(pair[0])))
-        .collect();
+    let steps: Vec<i64> =
+        chars.windows(2).map(|pair| i64::from(u32::from(pair[1])) - i64::from(u32::from(pair[0]))).collect();
     // 123456789012, abcdefghijkl, 999999999999: every step is the same, but for the one from 9 to 0.
     let even = steps.iter().filter(|step| Some(*step) == steps.first()).count() + 1 >= steps.len();
     chars.sort_unstable();
@@ -92,7 +95,9 @@ mod tests {
     fn short_endless_and_common_passwords_are_refused() {
         assert!(refusal("hunter2").contains("fewer than 12"));
         assert!(refusal(&"xyz1".repeat(60)).contains("more than 200"));
-        for common in ["Password1234", "qwertyuiop123", "123456789012", "abcdefghijkl", "aaaaaaaaaaaa", "121212121212"] {
+        for common in
+            ["Password1234", "qwertyuiop123", "123456789012", "abcdefghijkl", "aaaaaaaaaaaa", "121212121212"]
+        {
             assert!(refusal(common).contains("anybody tries"), "{common}");
         }
     }

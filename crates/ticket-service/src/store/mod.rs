@@ -5,9 +5,6 @@
 //! jobs and its history are written in that same transaction, and live updates go out after the commit.
 
 pub mod api_keys;
-pub mod operators;
-mod pages;
-pub mod sessions;
 pub mod attachments;
 pub mod changes;
 pub mod counts;
@@ -16,10 +13,13 @@ pub mod events;
 pub mod idempotency;
 pub mod jobs;
 pub mod messages;
+pub mod operators;
+mod pages;
 pub mod queues;
 pub mod requesters;
 pub mod schema;
 pub mod search;
+pub mod sessions;
 pub mod tickets;
 
 use std::sync::Arc;
@@ -34,8 +34,10 @@ use crate::error::TicketError;
 use crate::store::changes::{ChangeFeed, TicketChange};
 
 /// The tables of the ticket service, for both databases.
-pub const MIGRATIONS: Migrations =
-    Migrations { sqlite: embed_migrations!("migrations/sqlite"), postgres: embed_migrations!("migrations/postgres") };
+pub const MIGRATIONS: Migrations = Migrations {
+    sqlite: embed_migrations!("migrations/sqlite"),
+    postgres: embed_migrations!("migrations/postgres"),
+};
 
 /// The channel on which nodes tell each other of changes (PostgreSQL).
 const CHANNEL: &str = "ticket_changes";
@@ -138,7 +140,9 @@ impl Store {
     {
         let (actor, now, ids) = (actor.clone(), self.clock.now(), self.ids.clone());
         self.database
-            .read(move |conn| use_case(&mut Scope { conn, actor, now, ids, changes: Vec::new(), jobs_queued: false }))
+            .read(move |conn| {
+                use_case(&mut Scope { conn, actor, now, ids, changes: Vec::new(), jobs_queued: false })
+            })
             .await
     }
 
@@ -154,7 +158,8 @@ impl Store {
         T: Send + 'static,
     {
         let (actor, now, ids) = (actor.clone(), self.clock.now(), self.ids.clone());
-        let (database, feed, bell) = (self.database.clone(), self.changes.clone(), Arc::clone(&self.jobs_bell));
+        let (database, feed, bell) =
+            (self.database.clone(), self.changes.clone(), Arc::clone(&self.jobs_bell));
         let told_by = feed.clone();
         let span = tracing::Span::current();
         let work = async move {

@@ -100,8 +100,8 @@ pub fn active_admins(scope: &mut Scope<'_>) -> Result<Vec<String>, TicketError> 
         .order(operators::id);
     let ids = on_both!(
         scope.conn,
-        sqlite |conn| admins.load(conn),
-        postgres |conn| admins.for_update().load(conn),
+        sqlite | conn | admins.load(conn),
+        postgres | conn | admins.for_update().load(conn),
     )?;
     Ok(ids)
 }

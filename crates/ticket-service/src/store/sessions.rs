@@ -57,13 +57,16 @@ pub fn delete(scope: &mut Scope<'_>, token_hash: &str) -> Result<(), TicketError
 }
 
 /// Ends all sessions of an operator but, if given, the one at hand.
-pub fn delete_all_of(scope: &mut Scope<'_>, operator_id: &str, keep: Option<&str>) -> Result<(), TicketError> {
+pub fn delete_all_of(
+    scope: &mut Scope<'_>,
+    operator_id: &str,
+    keep: Option<&str>,
+) -> Result<(), TicketError> {
     let of = sessions::operator_id.eq(operator_id.to_owned());
     match keep {
         None => diesel::delete(sessions::table.filter(of)).execute(scope.conn)?,
-        Some(hash) => {
-            diesel::delete(sessions::table.filter(of.and(sessions::token_hash.ne(hash)))).execute(scope.conn)?
-        }
+        Some(hash) => diesel::delete(sessions::table.filter(of.and(sessions::token_hash.ne(hash))))
+            .execute(scope.conn)?,
     };
     Ok(())
 }

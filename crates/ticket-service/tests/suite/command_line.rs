@@ -45,7 +45,8 @@ struct Service {
 
 impl Service {
     fn start(folder: &Path) -> Self {
-        let mut child = program(folder).arg("serve").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child =
+            program(folder).arg("serve").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on http://").expect(&line).to_owned();
@@ -107,7 +108,9 @@ fn a_fresh_installation_has_an_administrator_by_command_and_nobody_else() {
     let folder = tempfile::tempdir().unwrap();
     let made = run(folder.path(), &ADMIN, "a horse and a battery\n");
     assert!(said(&made).starts_with("Adam Novak can sign in now (opr_"), "{made:?}");
-    assert!(complained(&run(folder.path(), &ADMIN, "a horse and a battery\n")).contains("already an operator"));
+    assert!(
+        complained(&run(folder.path(), &ADMIN, "a horse and a battery\n")).contains("already an operator")
+    );
     let service = Service::start(folder.path());
     assert!(service.get("/health/ready").starts_with("HTTP/1.1 200"));
     let right = r#"{"email":"adam@support.example","password":"a horse and a battery"}"#;
@@ -123,7 +126,9 @@ fn a_fresh_installation_has_an_administrator_by_command_and_nobody_else() {
 #[test]
 fn the_first_administrator_needs_a_password_worth_the_name() {
     let folder = tempfile::tempdir().unwrap();
-    for (password, complaint) in [("", "standard input"), ("short\n", "fewer than 12"), ("Password1234\n", "anybody tries")] {
+    for (password, complaint) in
+        [("", "standard input"), ("short\n", "fewer than 12"), ("Password1234\n", "anybody tries")]
+    {
         let complained = complained(&run(folder.path(), &ADMIN, password));
         assert!(complained.contains(complaint), "{complained}");
     }
@@ -135,7 +140,8 @@ fn the_first_administrator_needs_a_password_worth_the_name() {
 fn requests_in_flight_are_finished_when_the_service_is_asked_to_stop() {
     let folder = tempfile::tempdir().unwrap();
     let service = Service::start(folder.path());
-    let body = r#"{"name":"N","email":"n@x.example","subject":"S","text":"T","opened_at":"2026-01-01T00:00:00Z"}"#;
+    let body =
+        r#"{"name":"N","email":"n@x.example","subject":"S","text":"T","opened_at":"2026-01-01T00:00:00Z"}"#;
     let (first, rest) = body.split_at(10);
     let mut stream = TcpStream::connect(&service.address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();

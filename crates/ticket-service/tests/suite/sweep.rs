@@ -202,7 +202,8 @@ impl Operation<'_> {
     }
 
     async fn call(&self, client: &Client, world: &World) -> Answer {
-        let path = self.path.replace("{number}", &world.ticket.to_string()).replace("{id}", &(self.entry.id)(world));
+        let path =
+            self.path.replace("{number}", &world.ticket.to_string()).replace("{id}", &(self.entry.id)(world));
         let path = format!("/{path}{}", self.entry.query);
         let client = client.with("If-Match", &format!("\"{}\"", (self.entry.version)(world)));
         let response = match self.entry.body {
@@ -222,7 +223,12 @@ impl Operation<'_> {
 
     async fn refuses(&self, who: &str, client: &Client, world: &World, status: u16, code: &str) {
         let answer = self.call(client, world).await;
-        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{} by {who}", self.entry.operation);
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (status, code),
+            "{} by {who}",
+            self.entry.operation
+        );
         answer.problem(status, code);
     }
 }
@@ -230,7 +236,10 @@ impl Operation<'_> {
 /// Callers that are nobody, and must be told so alike.
 async fn bogus(app: &TestApp) -> Vec<(&'static str, Client)> {
     app.add_session("opr_ann", "a-session-that-ended", 0).await;
-    let key = app.as_admin().post("/api-keys", json!({"name": "R", "role": "admin", "scopes": ["admin", "tickets:read"]})).await;
+    let key = app
+        .as_admin()
+        .post("/api-keys", json!({"name": "R", "role": "admin", "scopes": ["admin", "tickets:read"]}))
+        .await;
     let key = key.expect(201);
     app.as_admin().delete(&format!("/api-keys/{}", key["key"]["id"].as_str().unwrap())).await.expect(204);
     let nobody = app.as_nobody();
@@ -261,12 +270,15 @@ async fn new_world(with: &WithBridge, number: usize, operation: &str) -> (World,
     let file = raw.send(Method::POST, "/attachments?name=log.txt", b"log".to_vec()).await.expect(201);
     let message = json!({"kind": "note", "text": "The log", "attachment_ids": [file["id"]]});
     rightful.post(&format!("/tickets/{ticket}/messages"), message).await.expect(201);
-    let key = app.as_admin().post("/api-keys", json!({"name": "K", "role": "line1", "scopes": ["admin"]})).await;
+    let key =
+        app.as_admin().post("/api-keys", json!({"name": "K", "role": "line1", "scopes": ["admin"]})).await;
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let world = World {
         operator,
         ticket,
-        version: app.as_admin().get(&format!("/tickets/{ticket}")).await.expect(200)["version"].as_i64().unwrap(),
+        version: app.as_admin().get(&format!("/tickets/{ticket}")).await.expect(200)["version"]
+            .as_i64()
+            .unwrap(),
         attachment: text(&file["id"]),
         key: text(&key.expect(201)["key"]["id"]),
         queue: text(&opened["queue"]["id"]),
@@ -284,7 +296,10 @@ async fn sweep_one(with: &WithBridge, operation: &Operation<'_>, number: usize, 
         // Who is not let in learns nothing about the request either.
         let rubbish = app.as_nobody().with("Content-Type", "application/json");
         let path = format!("/{}", operation.path.replace("{number}", "10001").replace("{id}", "x"));
-        rubbish.send(operation.method.clone(), &path, b"rubbish".to_vec()).await.problem(401, "not_signed_in");
+        rubbish
+            .send(operation.method.clone(), &path, b"rubbish".to_vec())
+            .await
+            .problem(401, "not_signed_in");
     }
     if !entry.public && !operation.method.is_safe() {
         let elsewhere = rightful.with("Sec-Fetch-Site", "cross-site");
@@ -293,7 +308,12 @@ async fn sweep_one(with: &WithBridge, operation: &Operation<'_>, number: usize, 
         operation.refuses("a browser that does not say from where", &silent, &world, 403, "cross_site").await;
     }
     if entry.admin {
-        let others = [("line 1", app.as_line1()), ("line 2", app.as_line2()), ("line 3", app.as_line3()), ("supervisor", app.as_supervisor())];
+        let others = [
+            ("line 1", app.as_line1()),
+            ("line 2", app.as_line2()),
+            ("line 3", app.as_line3()),
+            ("supervisor", app.as_supervisor()),
+        ];
         for (who, client) in others {
             operation.refuses(who, &client, &world, 403, "forbidden").await;
         }
@@ -319,7 +339,12 @@ async fn sweep_one(with: &WithBridge, operation: &Operation<'_>, number: usize, 
     let rightful = if entry.admin { app.as_admin() } else { rightful };
     let rightful = if entry.public { app.as_nobody() } else { rightful };
     let answer = operation.call(&rightful, &world).await;
-    assert!((200..300).contains(&answer.status), "{} by the rightful caller: {}", entry.operation, answer.text());
+    assert!(
+        (200..300).contains(&answer.status),
+        "{} by the rightful caller: {}",
+        entry.operation,
+        answer.text()
+    );
     let described = &operation.described["responses"][answer.status.to_string()];
     assert!(described.is_object(), "{} answers {}, which is not described", entry.operation, answer.status);
 }
@@ -338,7 +363,12 @@ async fn foreign_line(with: &WithBridge, operation: &Operation<'_>, world: &Worl
         let seen = operation.call(&client, world).await.text().replace(&world.ticket.to_string(), "N");
         let none = operation.call(&client, &missing).await.text().replace(&NO_TICKET.to_string(), "N");
         let without_id = |text: String| text.split("\"request_id\"").next().unwrap().to_owned();
-        assert_eq!(without_id(seen), without_id(none), "{} by {who} tells what it should not", operation.entry.operation);
+        assert_eq!(
+            without_id(seen),
+            without_id(none),
+            "{} by {who} tells what it should not",
+            operation.entry.operation
+        );
     }
 }
 

@@ -165,6 +165,9 @@ impl Answer {
         let body = self.problem(422, "invalid");
         let errors = body["errors"].as_array().cloned().unwrap_or_default();
         let found = errors.iter().find(|error| error["field"] == name);
-        found.unwrap_or_else(|| panic!("nothing about {name}: {body}"))["message"].as_str().unwrap().to_owned()
+        found.unwrap_or_else(|| panic!("nothing about {name}: {body}"))["message"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 }

@@ -11,7 +11,11 @@
 //!
 //! A test fails when it ends with jobs that are due and were not run ([`TestApp::run_jobs`], [`TestApp::leave_jobs`]) or
 //! with an error in the log that it did not announce ([`TestApp::expect_error`]).
-#![allow(dead_code, clippy::allow_attributes, reason = "not every helper is used by every state of the suite")]
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    reason = "not every helper is used by every state of the suite"
+)]
 
 pub(crate) mod bridge;
 mod client;
@@ -258,7 +262,8 @@ impl Drop for TestApp {
             return;
         }
         let app = self.app.clone();
-        let due = thread::spawn(move || block_on(async { app.store.read(&Actor::system(), jobs::next_due).await }));
+        let due =
+            thread::spawn(move || block_on(async { app.store.read(&Actor::system(), jobs::next_due).await }));
         let due = due.join().unwrap().unwrap();
         let now = self.app.clock.now().ms();
         assert!(
@@ -277,6 +282,7 @@ fn cookie_of(id: &str) -> String {
 fn cheap_hash() -> String {
     let params = Params::new(8, 1, 1, None).unwrap();
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    let hash: PasswordHash = argon2.hash_password_with_salt(PASSWORD.as_bytes(), b"salt of the test").unwrap();
+    let hash: PasswordHash =
+        argon2.hash_password_with_salt(PASSWORD.as_bytes(), b"salt of the test").unwrap();
     hash.to_string()
 }
