@@ -39,7 +39,7 @@ struct Circuit {
     trial_under_way: bool,
 }
 
-/// Leave to send one request. How it ended must be told to [`Guard::ended`].
+/// Leave to send one request. How it ended must be told with [`Turn::well`] or [`Turn::failed`].
 pub struct Turn<'a> {
     _permit: SemaphorePermit<'a>,
     guard: &'a Guard,

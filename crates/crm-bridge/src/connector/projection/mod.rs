@@ -2,7 +2,7 @@
 //! bytes and never becomes a value of this program.
 //!
 //! [`Plan`] (compile) turns policy and profile into a tree of wanted places; [`scan`] looks over the raw bytes first,
-//! because serde_json neither limits the depth nor checks the UTF-8 of what it skips; [`read`] walks the tree.
+//! because serde_json neither limits the depth nor checks the UTF-8 of what it skips; [`read_list`] and [`read_one`] walk the tree.
 
 pub mod answer;
 mod plan;
