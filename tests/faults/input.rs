@@ -45,7 +45,7 @@ fn a_request_that_is_not_right_is_told_what_is_wrong_and_changes_nothing() -> Re
     refused(&post(b"{\"subject\": ")?, 400, "unreadable", "half of a JSON text")?;
     refused(&post(b"<ticket/>")?, 400, "unreadable", "XML")?;
     refused(&post(b"{\"subject\": \"\xff\xfe\"}")?, 400, "unreadable", "broken UTF-8")?;
-    refused(&post("[".repeat(100_000).as_bytes())?, 400, "unreadable", "deeply nested JSON")?;
+    refused(&post("[".repeat(100_000).as_bytes())?, 422, "invalid", "deeply nested JSON")?;
     let plain = anna.send("POST", "/api/v1/tickets", &[("content-type", "text/plain")], b"{}")?;
     refused(&plain, 415, "not_json", "another media type")?;
     refused(&post(format!("{{\"subject\":\"{}\"}}", "a".repeat(2_000_000)).as_bytes())?, 413, "too_large", "2 MB")?;

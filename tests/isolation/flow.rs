@@ -30,7 +30,7 @@ pub(crate) fn work(desk: &mut Desk) -> Result<Story> {
 
 /// The flow without the browser.
 pub(crate) fn through_the_interface(desk: &mut Desk) -> Result<Story> {
-    let customer = desk.customer(0)?.clone();
+    let customer = desk.busiest()?.clone();
     let anna = desk.operator("anna")?;
     let ticket = write_in(desk, &customer.email, "Coupling stuck")?;
     ensure!(linked(&anna, ticket)? == "linked", "the bridge does not know {}", customer.email);
@@ -137,7 +137,7 @@ fn several_and_nobody(desk: &Desk, anna: &Api) -> Result<()> {
     ensure!(put(json!({"customer_ref": choice}))?.status < 300, "the candidate can't be chosen");
     ensure!(card(anna, ticket)?["state"] == "card", "no card of the chosen candidate");
     anna.send("DELETE", &format!("/api/v1/tickets/{ticket}/customer"), &[], b"")?;
-    let again = json!({"email": desk.customer(0)?.email});
+    let again = json!({"email": desk.busiest()?.email});
     anna.post(&format!("/api/v1/tickets/{ticket}/customer/resolve"), &again)?;
     ensure!(linked(anna, ticket)? == "linked", "looking up by another address finds nobody");
     card(anna, ticket)?;

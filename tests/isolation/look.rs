@@ -72,7 +72,10 @@ pub(crate) fn places(desk: &Desk, story: &Story) -> Result<Vec<Place>> {
 /// Everything that is found, without what an operator typed in the places where it may be.
 pub(crate) fn hits(desk: &mut Desk, story: &Story, places: &[Place]) -> Result<Vec<Hit>> {
     let all = Searcher::new(desk.markers.patterns());
-    let not_typed = desk.markers.markers.iter().filter(|marker| !story.typed.contains(marker)).cloned();
+    // A bank account is listed twice, with and without spaces.
+    let packed = |value: &str| value.replace(' ', "");
+    let is_typed = |value: &str| story.typed.iter().any(|typed| packed(&typed.value) == packed(value));
+    let not_typed = desk.markers.markers.iter().filter(|marker| !is_typed(&marker.value)).cloned();
     let not_typed = MarkerList { fields: desk.markers.fields.clone(), markers: not_typed.collect() };
     let not_typed = Searcher::new(not_typed.patterns());
     let mut hits = Vec::new();

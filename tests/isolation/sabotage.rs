@@ -27,7 +27,7 @@ use crate::look;
 fn day(desk: &mut Desk, behaviour: &Value) -> Result<Story> {
     desk.crm_behaves(behaviour)?;
     let anna = desk.operator("anna")?;
-    let customer = desk.customer(0)?.clone();
+    let customer = desk.busiest()?.clone();
     let ticket = write_in(desk, &customer.email, "Coupling stuck")?;
     ensure!(linked(&anna, ticket)? == "linked", "the customer is not found");
     ensure!(card(&anna, ticket)?["state"] == "card", "no card");

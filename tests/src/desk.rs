@@ -19,6 +19,8 @@ const TICKET_SETTINGS: &str = "LIMITS__FORM_PER_ADDRESS=1000\nLIMITS__FORM_SECON
     LIMITS__SIGN_IN_PER_ADDRESS=1000\nJOBS__POLL_MS=50\n";
 const BRIDGE_SETTINGS: &str = "CACHE__FRESH_S=0\nLIMITS__FAILURES_MAX=100000\n";
 const CUSTOMERS: usize = 60;
+/// Tests that erase customers take later ones.
+const FIRST: usize = 20;
 
 /// How to set up a desk.
 #[derive(Clone, Debug)]
@@ -51,6 +53,8 @@ pub struct Customer {
     pub email: String,
     /// The phone number.
     pub phone: String,
+    /// How many sales are under way with them: the more, the more there is to keep secret.
+    pub deals: usize,
     /// Values that a card shows every role, but that the customer never wrote to support.
     pub on_the_card: Vec<String>,
 }
@@ -206,12 +210,21 @@ impl Desk {
         Api::new(self.stack.crm_url()).with_bearer(self.stack.crm_key())
     }
 
-    /// The customer with this address in the CRM.
+    /// A customer by their place in the list.
     ///
     /// # Errors
-    /// There is none.
+    /// There are not so many.
     pub fn customer(&self, place: usize) -> Result<&Customer> {
         self.customers.get(place).context("so many customers were not made")
+    }
+
+    /// One of the first customers, about whom the CRM has most to keep secret.
+    ///
+    /// # Errors
+    /// There are no customers with deals.
+    pub fn busiest(&self) -> Result<&Customer> {
+        let first = self.customers.iter().take(FIRST);
+        first.max_by_key(|customer| customer.deals).filter(|customer| customer.deals > 0).context("nobody buys anything")
     }
 
     /// Two customers who share a phone number.
@@ -253,6 +266,7 @@ fn customers(stack: &Stack) -> Result<Vec<Customer>> {
             name: customer.name.clone(),
             email: customer.email.clone(),
             phone: customer.phone.clone(),
+            deals: 1,
             on_the_card: vec![customer.name.clone()],
         };
         return Ok(tryton.facts().customers.iter().map(customer).collect());
@@ -270,6 +284,7 @@ fn contact(contact: &Value) -> Customer {
         name: text(&contact["full_name"]),
         email: text(&contact["email"]),
         phone: text(&contact["phone"]),
+        deals: contact["deals"].as_array().map_or(0, Vec::len),
         on_the_card: vec![text(&contact["full_name"]), text(&contact["job_title"]), text(&contact["company"]["name"])],
     }
 }
