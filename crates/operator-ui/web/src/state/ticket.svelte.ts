@@ -38,6 +38,7 @@ export class OpenTicket {
   #seenMessages = $state(0);
   #loading: Promise<void> | null = null;
   #again = false;
+  #leaving = false;
   #writes: Promise<unknown> = Promise.resolve();
 
   constructor(number: number) {
@@ -77,6 +78,7 @@ export class OpenTicket {
 
   /** Asks for everything again. Calls during a load are served by one more load after it. */
   async load(): Promise<void> {
+    if (this.#leaving) return;
     if (this.#loading !== null) {
       this.#again = true;
       return this.#loading;
@@ -196,7 +198,13 @@ export class OpenTicket {
   }
 
   async handOver(handOver: HandOver): Promise<void> {
-    this.take(await api.handOver(this.number, handOver, this.version));
+    // Its own live update comes before the answer, and may find the ticket out of our sight already.
+    this.#leaving = true;
+    try {
+      this.take(await api.handOver(this.number, handOver, this.version));
+    } finally {
+      this.#leaving = false;
+    }
   }
 }
 
