@@ -312,7 +312,7 @@ fn customer_of(
             customers::erased_at.is_not_null(),
             (cards::sealed, cards::policy_hash, cards::as_of).nullable(),
         ))
-        .first::<(String, bool, Option<(Vec<u8>, String, i64)>)>(conn)
+        .get_result::<(String, bool, Option<(Vec<u8>, String, i64)>)>(conn)
         .optional()?;
     Ok(row.map(|(crm_id, erased, card)| Customer {
         crm_id,
@@ -372,7 +372,7 @@ fn customer_ref_of(
         .filter(customers::source.eq(source))
         .filter(customers::crm_id.eq(&person.crm_id))
         .select(customers::customer_ref)
-        .first(conn)?)
+        .get_result(conn)?)
 }
 
 fn link_ticket(

@@ -56,7 +56,7 @@ pub fn find_valid(scope: &mut Scope<'_>, secret_hash: &str) -> Result<Option<Api
     Ok(api_keys::table
         .filter(api_keys::secret_hash.eq(secret_hash).and(api_keys::revoked_at.is_null()))
         .select(ApiKeyRecord::as_select())
-        .first(scope.conn)
+        .get_result(scope.conn)
         .optional()?)
 }
 

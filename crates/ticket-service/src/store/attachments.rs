@@ -49,7 +49,7 @@ pub fn find(scope: &mut Scope<'_>, id: &str) -> Result<AttachmentRecord, TicketE
     let record = attachments::table
         .filter(attachments::id.eq(id))
         .select(AttachmentRecord::as_select())
-        .first(scope.conn)
+        .get_result(scope.conn)
         .optional()?
         .ok_or(NOT_FOUND)?;
     match record.ticket {

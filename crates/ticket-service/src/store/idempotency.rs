@@ -31,7 +31,7 @@ where
     let kept: Option<(String, String)> = idempotency_keys::table
         .filter(idempotency_keys::caller.eq(&caller).and(idempotency_keys::key.eq(&key.key)))
         .select((idempotency_keys::fingerprint, idempotency_keys::body))
-        .first(scope.conn)
+        .get_result(scope.conn)
         .optional()?;
     if let Some((fingerprint, body)) = kept {
         if fingerprint != key.fingerprint {

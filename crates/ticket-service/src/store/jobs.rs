@@ -179,11 +179,11 @@ pub fn next_due(scope: &mut Scope<'_>) -> Result<Option<i64>, TicketError> {
     let free: Option<i64> = alive
         .filter(jobs::claimed_until.is_null())
         .select(diesel::dsl::min(jobs::run_at))
-        .first(scope.conn)?;
+        .get_result(scope.conn)?;
     let leased: Option<i64> = alive
         .filter(jobs::claimed_until.is_not_null())
         .select(diesel::dsl::min(jobs::claimed_until))
-        .first(scope.conn)?;
+        .get_result(scope.conn)?;
     Ok([free, leased].into_iter().flatten().min())
 }
 

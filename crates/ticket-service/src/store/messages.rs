@@ -63,7 +63,7 @@ pub fn find(scope: &mut Scope<'_>, ticket: TicketNumber, id: &str) -> Result<Mes
     messages::table
         .filter(messages::ticket.eq(ticket.0).and(messages::id.eq(id)))
         .select(MessageRecord::as_select())
-        .first(scope.conn)
+        .get_result(scope.conn)
         .optional()?
         .ok_or(TicketError::NotFound("message"))
 }

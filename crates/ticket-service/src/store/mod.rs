@@ -3,6 +3,9 @@
 //! No context, no data: every function of this module takes a [`Scope`], and a scope can only be had through
 //! [`Store::read`] and [`Store::write`], which want an [`Actor`]. One use case is one closure and one transaction; its
 //! jobs and its history are written in that same transaction, and live updates go out after the commit.
+//!
+//! A single row is asked for with `get_result`, not with `first`, which adds `LIMIT ?`: SQLite plans a statement anew
+//! each time a value for its limit is bound.
 
 pub mod api_keys;
 pub mod attachments;
@@ -62,6 +65,12 @@ pub struct Scope<'c> {
     ids: Ids,
     changes: Vec<TicketChange>,
     jobs_queued: bool,
+}
+
+impl From<diesel::result::Error> for TicketError {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Database(error.into())
+    }
 }
 
 impl Scope<'_> {

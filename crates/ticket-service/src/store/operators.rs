@@ -52,7 +52,7 @@ pub fn list(scope: &mut Scope<'_>, only_active: bool) -> Result<Vec<OperatorReco
 /// # Errors
 /// [`TicketError::NotFound`] if there is none with this id.
 pub fn find(scope: &mut Scope<'_>, id: &str) -> Result<OperatorRecord, TicketError> {
-    let found = operators::table.find(id).select(OperatorRecord::as_select()).first(scope.conn).optional()?;
+    let found = operators::table.find(id).select(OperatorRecord::as_select()).get_result(scope.conn).optional()?;
     found.ok_or(TicketError::NotFound("operator"))
 }
 
@@ -61,7 +61,7 @@ pub fn find_by_email(scope: &mut Scope<'_>, folded: &str) -> Result<Option<Opera
     Ok(operators::table
         .filter(operators::email_folded.eq(folded))
         .select(OperatorRecord::as_select())
-        .first(scope.conn)
+        .get_result(scope.conn)
         .optional()?)
 }
 

@@ -9,7 +9,7 @@ use db_kit::MultiBackend;
 use diesel::expression::{AppearsOnTable, Expression, ValidGrouping, is_aggregate};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::sql_types::{BigInt, Bool};
+use diesel::sql_types::Bool;
 
 use crate::domain::{Line, Reach};
 use crate::store::schema::{ticket_tags, tickets};
@@ -179,9 +179,9 @@ impl QueryFragment<MultiBackend> for OnPage {
         }
         out.push_sql(" ORDER BY ");
         out.push_sql(self.order);
-        out.push_sql(" LIMIT ");
-        out.push_bind_param::<BigInt, _>(&self.limit)?;
-        out.push_sql(") AS page)");
+        // Not bound: SQLite plans a statement anew each time a value for its LIMIT is bound, and for this one that takes
+        // longer than to run it. There are few limits.
+        out.push_sql(&format!(" LIMIT {}) AS page)", self.limit));
         Ok(())
     }
 }

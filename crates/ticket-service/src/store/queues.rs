@@ -39,7 +39,7 @@ pub fn find(scope: &mut Scope<'_>, id: &str) -> Result<QueueRecord, TicketError>
     queues::table
         .filter(queues::id.eq(id))
         .select(QueueRecord::as_select())
-        .first(scope.conn)
+        .get_result(scope.conn)
         .optional()?
         .ok_or(TicketError::NotFound("queue"))
 }
@@ -50,7 +50,7 @@ pub fn default(scope: &mut Scope<'_>) -> Result<QueueRecord, TicketError> {
         .filter(queues::active.eq(true))
         .order((queues::position, queues::name_folded))
         .select(QueueRecord::as_select())
-        .first(scope.conn)
+        .get_result(scope.conn)
         .optional()?;
     match first {
         Some(queue) => Ok(queue),
@@ -82,7 +82,7 @@ fn refuse_taken(scope: &mut Scope<'_>, name: &QueueName, except: Option<&str>) -
     let owner: Option<String> = queues::table
         .filter(queues::name_folded.eq(name.as_str().to_lowercase()))
         .select(queues::id)
-        .first(scope.conn)
+        .get_result(scope.conn)
         .optional()?;
     match owner {
         Some(id) if Some(id.as_str()) != except => Err(TicketError::Exists("a queue of this name")),

@@ -33,5 +33,5 @@ pub fn find_or_insert(
     Ok(requesters::table
         .filter(requesters::email_folded.eq(&new.email_folded))
         .select(RequesterRecord::as_select())
-        .first(scope.conn)?)
+        .get_result(scope.conn)?)
 }

@@ -38,7 +38,7 @@ pub fn find(
         .inner_join(operators::table)
         .filter(sessions::token_hash.eq(token_hash).and(operators::active.eq(true)))
         .select((SessionRecord::as_select(), OperatorRecord::as_select()))
-        .first(scope.conn)
+        .get_result(scope.conn)
         .optional()?)
 }
 

@@ -234,7 +234,7 @@ fn visible(scope: &Scope<'_>) -> VisibleRows {
 pub fn find(scope: &mut Scope<'_>, number: TicketNumber) -> Result<TicketRow, TicketError> {
     visible(scope)
         .filter(tickets::number.eq(number.0))
-        .first(scope.conn)
+        .get_result(scope.conn)
         .optional()?
         .ok_or(TicketError::TicketNotFound(number))
 }
