@@ -94,12 +94,6 @@ pub enum TicketError {
     Internal(String),
 }
 
-impl From<diesel::result::Error> for TicketError {
-    fn from(error: diesel::result::Error) -> Self {
-        Self::Database(error.into())
-    }
-}
-
 impl TicketError {
     /// One wrong member.
     pub fn invalid(field: impl Into<String>, message: impl ToString) -> Self {
