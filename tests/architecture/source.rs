@@ -71,9 +71,9 @@ fn sql_is_spoken_in_the_stores_only() {
 
 #[test]
 fn http_is_served_in_the_http_folders_only() {
-    // Beside `http/`: the one place where errors become problem details, and the start of the program.
-    only_in("ticket-service", &ACTIX, &["http/", "error.rs", "main.rs"]);
-    only_in("crm-bridge", &ACTIX, &["http/", "error.rs", "main.rs"]);
+    // Beside `http/`: how errors become problem details, and the start and end of the server.
+    only_in("ticket-service", &ACTIX, &["http/", "error.rs", "server.rs"]);
+    only_in("crm-bridge", &ACTIX, &["http/"]);
     only_in("db-kit", &ACTIX, &[]);
     only_in("bridge-contract", &ACTIX, &[]);
 }
