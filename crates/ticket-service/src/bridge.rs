@@ -53,6 +53,9 @@ pub enum BridgeError {
     /// The role may not have this field shown.
     #[error("the field may not be shown to this role")]
     FieldNotRevealable,
+    /// What was asked by is neither a mail address nor a phone number to the bridge.
+    #[error("the bridge can't look anybody up by that")]
+    LookupMissing,
     /// The operator has looked at too many customers.
     #[error("the viewing budget is spent")]
     BudgetSpent,
@@ -62,8 +65,11 @@ pub enum BridgeError {
 }
 
 impl BridgeError {
-    const CODES: [(&'static str, u16, Self); 6] = [
+    /// The code, the status for our caller, and what it means. The first of a kind is the one that we tell.
+    const CODES: [(&'static str, u16, Self); 8] = [
         ("grant_refused", 403, Self::GrantRefused),
+        ("token_invalid", 403, Self::GrantRefused),
+        ("lookup_missing", 422, Self::LookupMissing),
         ("customer_unknown", 404, Self::CustomerUnknown),
         ("customer_erased", 410, Self::CustomerErased),
         ("field_not_revealable", 403, Self::FieldNotRevealable),

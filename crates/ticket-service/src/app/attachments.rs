@@ -63,6 +63,19 @@ pub async fn upload(
     Ok(view)
 }
 
+/// Refuses a message with more files than the configuration allows.
+///
+/// # Errors
+/// [`TicketError::Invalid`].
+pub(crate) fn refuse_too_many(app: &App, ids: &[String]) -> Result<(), TicketError> {
+    let count_max = app.config.attachments.count_max;
+    if ids.len() <= count_max {
+        return Ok(());
+    }
+    let message = format!("are more than {count_max}; send the rest with another message");
+    Err(TicketError::invalid("attachment_ids", message))
+}
+
 /// Opens a file for somebody who sees its ticket, or who uploaded it and has not sent it yet.
 ///
 /// # Errors

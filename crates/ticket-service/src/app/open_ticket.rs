@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::app::attachments::refuse_too_many;
 use crate::app::view::Ticket;
 use crate::app::{App, permit};
 use crate::domain::actor::KeyScope;
@@ -63,6 +64,7 @@ pub async fn open_ticket(
     key: Option<IdempotencyKey>,
 ) -> Result<Ticket, TicketError> {
     permit::scope(actor, KeyScope::TicketsWrite)?;
+    refuse_too_many(app, &new.attachment_ids)?;
     let own_line = actor.role.and_then(|role| role.line());
     if let (Some(own), Some(asked)) = (own_line, new.line)
         && own != asked

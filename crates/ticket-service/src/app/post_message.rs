@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use crate::app::change_ticket::{Names, difference, refuse_wrong_move, save, show_after};
 use crate::app::show_ticket::with_attachments;
+use crate::app::attachments::refuse_too_many;
 use crate::app::view::{Message, Ticket};
 use crate::app::{App, permit};
 use crate::domain::actor::KeyScope;
@@ -64,6 +65,7 @@ pub async fn post_message(
     key: Option<IdempotencyKey>,
 ) -> Result<PostedMessage, TicketError> {
     permit::scope(actor, KeyScope::TicketsWrite)?;
+    refuse_too_many(app, &new.attachment_ids)?;
     app.store.write(actor, move |scope| once(scope, key.as_ref(), |scope| post(scope, number, &new))).await
 }
 

@@ -72,7 +72,12 @@ async fn ask(app: &App, number: TicketNumber, by: LookUp, request_id: &str) -> R
     let Some(bridge) = app.bridge.as_ref().filter(|_| !nothing_to_ask) else {
         return Ok(Link::FoundNobody);
     };
-    let outcome = bridge.resolve(number, by.email, by.phone, request_id).await.inspect_err(|error| {
+    let answer = bridge.resolve(number, by.email, by.phone, request_id).await;
+    if answer == Err(BridgeError::LookupMissing) {
+        // "12345" is a phone number to us and none to the bridge: nobody can be found by it, today or tomorrow.
+        return Ok(Link::FoundNobody);
+    }
+    let outcome = answer.inspect_err(|error| {
         if *error == BridgeError::GrantRefused {
             tracing::error!(ticket.number = number.0, error.cause = %error, "the bridge refused to look a customer up");
         } else {

@@ -189,7 +189,11 @@ both_databases! {
     }
 
     async fn a_page_that_is_merely_open_does_not_keep_anybody_signed_in(backend: Backend) {
-        let app = quick_heartbeat(backend).await;
+        let app = TestApp::start(backend, |config| {
+            config.live.heartbeat_ms = 50;
+            config.sessions.idle_minutes = 12 * 60;
+        })
+        .await;
         let mut stream = Stream::listening(&app.as_line1()).await;
         for _ in 0..12 {
             app.advance_s(3600);

@@ -221,6 +221,28 @@ both_databases! {
         ann.get(&format!("{ticket}/card")).await.problem(429, "customer_data_unavailable");
     }
 
+    async fn a_bridge_with_another_key_shows_nothing_and_the_log_says_why(with: WithBridge) {
+        with.bridge.knows("ilya@volga.example", &[ILYA]);
+        with.bridge.shows(ILYA, "Ilya");
+        let ticket = ticket_of_ilya(&with).await;
+        with.app.expect_error("check its verify_key_file");
+        let ann = viewer(&with.app, Role::Line1).await;
+        for code in ["token_invalid", "grant_refused"] {
+            with.bridge.answers_everything_with(403, json!({ "code": code }).to_string());
+            assert_eq!(ann.get(&format!("{ticket}/card")).await.expect(200), json!({ "state": "unavailable" }));
+        }
+        with.bridge.recovers();
+        // A token lives for a minute; the bridge's clock is far ahead.
+        with.bridge.lives_in_the_future();
+        assert_eq!(ann.get(&format!("{ticket}/card")).await.expect(200), json!({ "state": "unavailable" }));
+    }
+
+    async fn what_nobody_can_be_looked_up_by_finds_nobody(with: WithBridge) {
+        with.bridge.answers_everything_with(422, r#"{"code":"lookup_missing"}"#);
+        let ticket = ticket_of_ilya(&with).await;
+        assert_eq!(state_of(&with.app.as_line1(), &ticket).await, "none");
+    }
+
     async fn administrators_and_programs_see_no_card(with: WithBridge) {
         with.bridge.knows("ilya@volga.example", &[ILYA]);
         with.bridge.shows(ILYA, "Ilya");

@@ -16,6 +16,9 @@ use service_kit::{Clock, Ids};
 
 use super::TestApp;
 
+const ISSUER: &str = "ticket-service";
+const AUDIENCE: &str = "crm-bridge";
+
 /// The service and its bridge.
 pub(crate) struct WithBridge {
     pub(crate) app: TestApp,
@@ -30,6 +33,8 @@ pub(crate) struct FakeBridge {
 }
 
 struct State {
+    clock: Clock,
+    public_key: String,
     verifier: Verifier,
     people: HashMap<String, Vec<String>>,
     cards: HashMap<String, (u16, Value)>,
@@ -61,9 +66,10 @@ impl StartOn for WithBridge {
         })
         .await;
         let clock = app.app.clock.clone();
-        let verifier = Verifier::new(&public, "ticket-service", "crm-bridge", clock).unwrap();
+        let verifier = Verifier::new(&public, ISSUER, AUDIENCE, clock.clone()).unwrap();
         let (people, cards) = (HashMap::new(), HashMap::new());
-        let state = State { verifier, people, cards, everything: None, asked: vec![] };
+        let public_key = public;
+        let state = State { clock, public_key, verifier, people, cards, everything: None, asked: vec![] };
         let mut bridge = FakeBridge { state: Arc::new(Mutex::new(state)), port, handle: None };
         bridge.come_up();
         Self { app, bridge }
@@ -133,6 +139,13 @@ impl FakeBridge {
     /// Every question is answered with this, whatever it is.
     pub(crate) fn answers_everything_with(&self, status: u16, body: impl Into<String>) {
         self.state().everything = Some((status, body.into()));
+    }
+
+    /// Its clock is an hour ahead of the service's.
+    pub(crate) fn lives_in_the_future(&self) {
+        let mut state = self.state();
+        let clock = Clock::manual(state.clock.now().plus_ms(3_600_000));
+        state.verifier = Verifier::new(&state.public_key, ISSUER, AUDIENCE, clock).unwrap();
     }
 
     /// Answers as it did before [`FakeBridge::answers_everything_with`].
