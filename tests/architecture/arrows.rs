@@ -126,7 +126,8 @@ fn every_crate_inherits_the_lints_and_takes_versions_from_the_workspace() {
         let lints = text.split("\n[lints]\n").nth(1).unwrap_or_else(|| panic!("{file} has no [lints]"));
         assert!(lints.trim_start().starts_with("workspace = true"), "{file} does not inherit the lints");
         for line in text.lines().filter(|line| !line.trim_start().starts_with('#')) {
-            let versioned = line.contains("version = \"") || line.contains("= \"^") || line.contains("path = \"..");
+            let versioned =
+                line.contains("version = \"") || line.contains("= \"^") || line.contains("path = \"..");
             assert!(!versioned, "{file}: {line}: versions and paths stand in the root Cargo.toml");
         }
     }

@@ -12,9 +12,37 @@ const COLUMNS: &str = include_str!("ticket_columns.txt");
 
 /// A column with one of these words in its name would hold what the CRM knows.
 const NEVER: [&str; 31] = [
-    "account", "amount", "balance", "bank", "birthday", "budget", "card", "company", "contract", "credit", "crm",
-    "currency", "deal", "debt", "forecast", "iban", "income", "invoice", "lead", "lifecycle", "opportunity", "owner",
-    "payment", "pipeline", "price", "probability", "revenue", "salary", "score", "stage", "tax",
+    "account",
+    "amount",
+    "balance",
+    "bank",
+    "birthday",
+    "budget",
+    "card",
+    "company",
+    "contract",
+    "credit",
+    "crm",
+    "currency",
+    "deal",
+    "debt",
+    "forecast",
+    "iban",
+    "income",
+    "invoice",
+    "lead",
+    "lifecycle",
+    "opportunity",
+    "owner",
+    "payment",
+    "pipeline",
+    "price",
+    "probability",
+    "revenue",
+    "salary",
+    "score",
+    "stage",
+    "tax",
 ];
 
 type Columns = BTreeMap<String, String>;
@@ -109,7 +137,8 @@ fn every_column_of_the_ticket_database_is_known_and_classified() {
             );
         }
         for column in classified.keys() {
-            let other_database_only = *column == "ticket_search.document" || *column == "ticket_search.number";
+            let other_database_only =
+                *column == "ticket_search.document" || *column == "ticket_search.number";
             assert!(columns.contains_key(*column) || other_database_only, "{database}: {column} is gone");
         }
     }
@@ -130,7 +159,9 @@ fn money_has_no_type_in_the_ticket_database() {
     for database in ["sqlite", "postgres"] {
         for (column, definition) in columns(database) {
             let words: Vec<String> = definition.split([' ', '(']).map(str::to_uppercase).collect();
-            for kind in ["DECIMAL", "NUMERIC", "MONEY", "REAL", "FLOAT", "DOUBLE", "BLOB", "BYTEA", "JSON", "JSONB"] {
+            for kind in
+                ["DECIMAL", "NUMERIC", "MONEY", "REAL", "FLOAT", "DOUBLE", "BLOB", "BYTEA", "JSON", "JSONB"]
+            {
                 assert!(!words.iter().any(|word| word == kind), "{database}: {column} is a {kind}");
             }
         }
@@ -149,6 +180,7 @@ fn the_only_columns_about_a_customer_are_opaque_references_and_a_state() {
     ];
     assert_eq!(about, expected);
     let classified = classified();
-    let references: Vec<_> = classified.iter().filter(|(_, class)| **class == "reference").map(|(c, _)| *c).collect();
+    let references: Vec<_> =
+        classified.iter().filter(|(_, class)| **class == "reference").map(|(c, _)| *c).collect();
     assert_eq!(references, ["customer_candidates.customer_ref", "tickets.customer_ref"]);
 }

@@ -35,7 +35,8 @@ fn sources(name: &str) -> BTreeMap<String, Vec<String>> {
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
     let below = |path: &Path| path.strip_prefix(&folder).unwrap().to_string_lossy().into_owned();
-    let found: BTreeMap<_, _> = files(&folder, &[".rs"]).iter().map(|path| (below(path), code(path))).collect();
+    let found: BTreeMap<_, _> =
+        files(&folder, &[".rs"]).iter().map(|path| (below(path), code(path))).collect();
     assert!(!found.is_empty(), "{name} has no sources");
     found
 }
@@ -44,7 +45,9 @@ fn sources(name: &str) -> BTreeMap<String, Vec<String>> {
 fn only_in(name: &str, words: &[&str], allowed: &[&str]) {
     let mut met = vec![false; allowed.len()];
     for (file, lines) in sources(name) {
-        let Some(line) = lines.iter().find(|line| words.iter().any(|word| line.contains(word))) else { continue };
+        let Some(line) = lines.iter().find(|line| words.iter().any(|word| line.contains(word))) else {
+            continue;
+        };
         let place = allowed.iter().position(|place| match place.strip_suffix('/') {
             Some(_) => file.starts_with(place),
             None => file == *place,
@@ -106,7 +109,11 @@ fn no_file_is_longer_than_one_can_keep_in_mind() {
     for path in [files(&root.join("crates"), &endings), files(&root.join("tests"), &endings)].concat() {
         let name = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
         let lines = fs::read_to_string(&path).unwrap().lines().count();
-        if lines > LINES_MAX && !LONG.contains(&name.as_str()) && !name.contains("generated") && !name.ends_with(".d.ts") {
+        if lines > LINES_MAX
+            && !LONG.contains(&name.as_str())
+            && !name.contains("generated")
+            && !name.ends_with(".d.ts")
+        {
             long.push(format!("{name}: {lines} lines"));
         }
     }

@@ -58,7 +58,8 @@ fn the_bridge_answers_nobody_but_the_ticket_service_and_only_what_was_granted() 
     let (foreign_key, _) = generate_key_pair(&Ids::random(Clock::system()))?;
     let foreign = Notary { key: foreign_key, clock: Clock::system() };
     let (old, early) = (at(-120), at(600));
-    let (old, early) = (Notary { key: notary.key.clone(), clock: old }, Notary { key: notary.key.clone(), clock: early });
+    let (old, early) =
+        (Notary { key: notary.key.clone(), clock: old }, Notary { key: notary.key.clone(), clock: early });
     let refused = [
         String::new(),
         "rubbish".to_owned(),
@@ -70,9 +71,14 @@ fn the_bridge_answers_nobody_but_the_ticket_service_and_only_what_was_granted() 
         early.sign(ours, theirs, &resolve(7))?,
     ];
     for token in refused {
-        for (name, body) in [("resolve", &question), ("card", &json!({})), ("reveal", &json!({"version": 2}))] {
+        for (name, body) in [("resolve", &question), ("card", &json!({})), ("reveal", &json!({"version": 2}))]
+        {
             let answer = ask(&desk, &token, name, body)?;
-            ensure!(answer.status == 401 && answer.problem()? == "token_invalid", "{name} with {token}: {}", answer.text());
+            ensure!(
+                answer.status == 401 && answer.problem()? == "token_invalid",
+                "{name} with {token}: {}",
+                answer.text()
+            );
         }
     }
 
@@ -88,11 +94,38 @@ fn the_bridge_answers_nobody_but_the_ticket_service_and_only_what_was_granted() 
         ("a look-up used for a card", token.clone(), "card", card_7.clone(), 403, "grant_refused"),
         ("a card used for a look-up", granted.clone(), "resolve", question.clone(), 403, "grant_refused"),
         ("another ticket", granted.clone(), "card", other(8), 403, "grant_refused"),
-        ("never resolved for this ticket", notary.sign(ours, theirs, &card(8, &customer)?)?, "card", other(8), 404, "customer_unknown"),
-        ("no such customer", notary.sign(ours, theirs, &card(7, NOBODY)?)?, "card",
-            json!({"version": 1, "ticket": 7, "customer_ref": NOBODY}), 404, "customer_unknown"),
-        ("another version", token.clone(), "resolve", json!({"version": 2, "ticket": 7, "email": email}), 422, "body_invalid"),
-        ("an unknown member", token.clone(), "resolve", json!({"version": 1, "ticket": 7, "email": email, "all": true}), 422, "body_invalid"),
+        (
+            "never resolved for this ticket",
+            notary.sign(ours, theirs, &card(8, &customer)?)?,
+            "card",
+            other(8),
+            404,
+            "customer_unknown",
+        ),
+        (
+            "no such customer",
+            notary.sign(ours, theirs, &card(7, NOBODY)?)?,
+            "card",
+            json!({"version": 1, "ticket": 7, "customer_ref": NOBODY}),
+            404,
+            "customer_unknown",
+        ),
+        (
+            "another version",
+            token.clone(),
+            "resolve",
+            json!({"version": 2, "ticket": 7, "email": email}),
+            422,
+            "body_invalid",
+        ),
+        (
+            "an unknown member",
+            token.clone(),
+            "resolve",
+            json!({"version": 1, "ticket": 7, "email": email, "all": true}),
+            422,
+            "body_invalid",
+        ),
         ("no address", token.clone(), "resolve", json!({"version": 1, "ticket": 7}), 422, "lookup_missing"),
     ];
     for (what, token, name, body, status, code) in cases {
@@ -101,14 +134,21 @@ fn the_bridge_answers_nobody_but_the_ticket_service_and_only_what_was_granted() 
     }
     let bearer = desk.bridge().with_bearer(&token);
     let json_type = [("content-type", "application/json")];
-    for (what, body) in [("not JSON", b"{".as_slice()), ("not UTF-8", b"{\"version\":1,\"ticket\":7,\"email\":\"\xff\"}")] {
+    for (what, body) in
+        [("not JSON", b"{".as_slice()), ("not UTF-8", b"{\"version\":1,\"ticket\":7,\"email\":\"\xff\"}")]
+    {
         let answer = bearer.send("POST", "/v1/resolve", &json_type, body)?;
         ensure!((400..500).contains(&answer.status), "{what}: {}", answer.text());
         answer.problem()?;
     }
     let long = format!("{{\"version\":1,\"ticket\":7,\"email\":\"{}@x.example\"}}", "a".repeat(10_000));
-    ensure!(bearer.send("POST", "/v1/resolve", &json_type, long.as_bytes())?.problem()? == "body_too_large", "10 kB");
-    for (method, path) in [("GET", "/v1/card"), ("GET", "/v1/customers"), ("POST", "/v1/search"), ("GET", "/")] {
+    ensure!(
+        bearer.send("POST", "/v1/resolve", &json_type, long.as_bytes())?.problem()? == "body_too_large",
+        "10 kB"
+    );
+    for (method, path) in
+        [("GET", "/v1/card"), ("GET", "/v1/customers"), ("POST", "/v1/search"), ("GET", "/")]
+    {
         let answer = bearer.send(method, path, &[], b"")?;
         ensure!(answer.status == 404 || answer.status == 405, "{method} {path}: {}", answer.text());
     }

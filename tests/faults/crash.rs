@@ -27,7 +27,8 @@ fn form(subject: &str) -> Value {
 fn every_acknowledged_ticket_and_answer_survives_a_kill() -> Result<()> {
     let mut desk = Desk::start(&Setup::with(CrmKind::Sandbox))?;
     let anna = desk.operator("anna")?;
-    let first = desk.visitor().post("/api/v1/public/requests", &form("The first"))?.expect(201)?["number"].clone();
+    let first =
+        desk.visitor().post("/api/v1/public/requests", &form("The first"))?.expect(201)?["number"].clone();
     let acknowledged = Arc::new(Mutex::new(BTreeSet::new()));
     let stop = Arc::new(AtomicBool::new(false));
     let address = desk.stack().tickets_url().to_owned();

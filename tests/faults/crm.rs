@@ -50,7 +50,8 @@ fn state(operator: &Api, ticket: i64) -> Result<Value> {
 }
 
 fn until_linked(operator: &Api, ticket: i64) -> Result<()> {
-    let look = || Ok(operator.get(&format!("/api/v1/tickets/{ticket}"))?.expect(200)?["customer"]["state"].clone());
+    let look =
+        || Ok(operator.get(&format!("/api/v1/tickets/{ticket}"))?.expect(200)?["customer"]["state"].clone());
     wait::until("the customer is linked", look, |state| state == "linked")?;
     Ok(())
 }
@@ -87,8 +88,12 @@ fn values_of_another_type_are_withheld_and_nothing_else_changes() -> Result<()> 
     until_linked(&anna, ticket)?;
     desk.crm_behaves(&json!({"fault": {"kind": "wrong_types"}}))?;
     let card = state(&anna, ticket)?;
-    let kinds: Vec<_> =
-        card["card"]["fields"].as_array().into_iter().flatten().map(|field| field["value"]["kind"].clone()).collect();
+    let kinds: Vec<_> = card["card"]["fields"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|field| field["value"]["kind"].clone())
+        .collect();
     ensure!(!kinds.is_empty() && kinds.iter().all(|kind| kind == "withheld" || kind == "empty"), "{card}");
     Ok(())
 }

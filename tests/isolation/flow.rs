@@ -56,7 +56,8 @@ pub(crate) fn write_in(desk: &Desk, email: &str, subject: &str) -> Result<i64> {
 
 /// Waits until the bridge has said who it is, and returns the state.
 pub(crate) fn linked(operator: &Api, ticket: i64) -> Result<String> {
-    let look = || Ok(operator.get(&format!("/api/v1/tickets/{ticket}"))?.expect(200)?["customer"]["state"].clone());
+    let look =
+        || Ok(operator.get(&format!("/api/v1/tickets/{ticket}"))?.expect(200)?["customer"]["state"].clone());
     let state = wait::until("the customer is looked up", look, |state| state != "pending")?;
     Ok(state.as_str().unwrap_or_default().to_owned())
 }
@@ -64,13 +65,26 @@ pub(crate) fn linked(operator: &Api, ticket: i64) -> Result<String> {
 /// One marker of each kind.
 fn typed(desk: &Desk) -> Vec<Marker> {
     let kinds = ["text", "amount", "iban", "phone"];
-    kinds.iter().filter_map(|kind| desk.markers.markers.iter().find(|marker| marker.kind == *kind)).cloned().collect()
+    kinds
+        .iter()
+        .filter_map(|kind| desk.markers.markers.iter().find(|marker| marker.kind == *kind))
+        .cloned()
+        .collect()
 }
 
 fn look_around(anna: &Api, story: &Story) -> Result<()> {
     let paths = [
-        "session", "tickets", "tickets?view=all&sort=created&dir=asc", "tickets?view=mine", "tickets?view=line1&limit=1",
-        "counters", "queues", "operators", "tags?prefix=a", "search?q=coupling", "search?q=visitor",
+        "session",
+        "tickets",
+        "tickets?view=all&sort=created&dir=asc",
+        "tickets?view=mine",
+        "tickets?view=line1&limit=1",
+        "counters",
+        "queues",
+        "operators",
+        "tags?prefix=a",
+        "search?q=coupling",
+        "search?q=visitor",
     ];
     for path in paths {
         anna.get(&format!("/api/v1/{path}"))?.expect(200)?;
@@ -81,7 +95,9 @@ fn look_around(anna: &Api, story: &Story) -> Result<()> {
         let found = anna.get(&format!("/api/v1/search?q={}", query(&word)))?.expect(200)?;
         ensure!(found["items"].as_array().is_some_and(Vec::is_empty), "a search for {word} found {found}");
     }
-    for path in ["tickets?sort=credit_limit", "tickets?amount=1", "tickets?fields=iban", "search?q=a&fields=deals"] {
+    for path in
+        ["tickets?sort=credit_limit", "tickets?amount=1", "tickets?fields=iban", "search?q=a&fields=deals"]
+    {
         let answer = anna.get(&format!("/api/v1/{path}"))?;
         ensure!(answer.status == 422 || answer.status == 400, "{path} was answered {}", answer.status);
     }
@@ -106,10 +122,13 @@ fn see_the_card(anna: &Api, story: &Story) -> Result<()> {
     let shown = card(anna, ticket)?;
     ensure!(field(&shown, "person.name")["value"] == story.customer.name.as_str(), "no name on {shown}");
     ensure!(field(&shown, "person.phone")["kind"] == "masked", "line 1 sees the phone: {shown}");
-    let reveal = |key: &str| anna.post(&format!("/api/v1/tickets/{ticket}/card/reveal"), &json!({"key": key}));
+    let reveal =
+        |key: &str| anna.post(&format!("/api/v1/tickets/{ticket}/card/reveal"), &json!({"key": key}));
     let revealed = reveal("person.phone")?.expect(200)?;
     ensure!(revealed.to_string().contains(&story.customer.phone), "{revealed}");
-    for key in ["person.city", "company.iban", "person.amount", "deals.amount", "person.lead_score", "../deals", ""] {
+    for key in
+        ["person.city", "company.iban", "person.amount", "deals.amount", "person.lead_score", "../deals", ""]
+    {
         let answer = reveal(key)?;
         ensure!((400..500).contains(&answer.status), "{key} was revealed: {}", answer.text());
         answer.problem()?;
@@ -133,7 +152,10 @@ fn several_and_nobody(desk: &Desk, anna: &Api) -> Result<()> {
     ensure!(text.contains(&one.name) && text.contains(&other.name), "{text}");
     let choice = candidates["candidates"][0]["customer_ref"].clone();
     let put = |body: Value| anna.call("PUT", &format!("/api/v1/tickets/{ticket}/customer"), &[], &body);
-    ensure!(put(json!({"customer_ref": "cus_00000000000000000000000000000000"}))?.status >= 400, "a foreign customer");
+    ensure!(
+        put(json!({"customer_ref": "cus_00000000000000000000000000000000"}))?.status >= 400,
+        "a foreign customer"
+    );
     ensure!(put(json!({"customer_ref": choice}))?.status < 300, "the candidate can't be chosen");
     ensure!(card(anna, ticket)?["state"] == "card", "no card of the chosen candidate");
     anna.send("DELETE", &format!("/api/v1/tickets/{ticket}/customer"), &[], b"")?;
@@ -149,7 +171,8 @@ fn several_and_nobody(desk: &Desk, anna: &Api) -> Result<()> {
 
 fn answer_and_note(anna: &Api, ticket: i64) -> Result<()> {
     let headers = [("content-type", "text/plain")];
-    let file = anna.send("POST", "/api/v1/attachments?name=log.txt", &headers, b"line 1\nline 2\n")?.expect(201)?;
+    let file =
+        anna.send("POST", "/api/v1/attachments?name=log.txt", &headers, b"line 1\nline 2\n")?.expect(201)?;
     let messages = format!("/api/v1/tickets/{ticket}/messages");
     let answer = json!({"kind": "answer", "html": "<p>Please try <b>again</b>.</p><script>alert(1)</script>",
         "attachment_ids": [file["id"]], "then_status": "waiting_customer"});
@@ -168,14 +191,18 @@ fn answer_and_note(anna: &Api, ticket: i64) -> Result<()> {
 fn other_roles(desk: &Desk, anna: &Api, ticket: i64) -> Result<()> {
     let path = format!("/api/v1/tickets/{ticket}");
     let now = anna.get(&path)?.expect(200)?;
-    let changed = anna.change("PATCH", &path, &now["version"], &json!({"priority": "high", "tags": ["printer"]}))?;
+    let changed =
+        anna.change("PATCH", &path, &now["version"], &json!({"priority": "high", "tags": ["printer"]}))?;
     let changed = changed.expect(200)?;
     let reason = json!({"line": 2, "reason": "Needs the workshop", "tried": "Restart"});
     anna.change("POST", &format!("{path}/hand-over"), &changed["version"], &reason)?.expect(200)?;
     for (name, phone) in [("mia", "phone"), ("sofia", "phone")] {
         let operator = desk.operator(name)?;
         operator.get(&path)?.expect(200)?;
-        ensure!(field(&card(&operator, ticket)?, "person.phone")["kind"] == phone, "{name} does not see the phone");
+        ensure!(
+            field(&card(&operator, ticket)?, "person.phone")["kind"] == phone,
+            "{name} does not see the phone"
+        );
         operator.get(&format!("{path}/history"))?.expect(200)?;
     }
     let admin = desk.operator("admin")?;
@@ -190,7 +217,8 @@ fn other_roles(desk: &Desk, anna: &Api, ticket: i64) -> Result<()> {
 /// What a program can do with a key.
 fn by_program(desk: &Desk, ticket: i64) -> Result<()> {
     let admin = desk.operator("admin")?;
-    let key = json!({"name": "integration", "role": "supervisor", "scopes": ["tickets:read", "tickets:write"]});
+    let key =
+        json!({"name": "integration", "role": "supervisor", "scopes": ["tickets:read", "tickets:write"]});
     let made = admin.post("/api/v1/api-keys", &key)?.expect(201)?;
     let program = desk.visitor().with_bearer(made["secret"].as_str().context("no secret")?);
     for path in ["tickets?view=all", "search?q=coupling", &format!("tickets/{ticket}")] {
@@ -203,11 +231,22 @@ fn by_program(desk: &Desk, ticket: i64) -> Result<()> {
 
 fn public_pages(desk: &Desk) -> Result<()> {
     let visitor = desk.visitor();
-    for path in ["/", "/request", "/health/live", "/health/ready", "/metrics", "/api/docs/", "/api/openapi.json", "/none"] {
+    for path in [
+        "/",
+        "/request",
+        "/health/live",
+        "/health/ready",
+        "/metrics",
+        "/api/docs/",
+        "/api/openapi.json",
+        "/none",
+    ] {
         visitor.get(path)?;
     }
     let bridge = desk.bridge();
-    for path in ["/health/live", "/health/ready", "/metrics", "/api/docs/", "/api/openapi.json", "/none", "/v1/card"] {
+    for path in
+        ["/health/live", "/health/ready", "/metrics", "/api/docs/", "/api/openapi.json", "/none", "/v1/card"]
+    {
         bridge.get(path)?;
     }
     Ok(())

@@ -108,14 +108,20 @@ pub(crate) fn nothing_came_through(desk: &mut Desk, story: &Story) -> Result<()>
 /// A search that looks at nothing finds nothing: the allowed values must be there, and every kind of place.
 fn what_may_pass_was_seen_to_pass(story: &Story, places: &[Place]) -> Result<()> {
     let mut expected = vec![
-        "ticket-service/data.db", "crm-bridge/data.db", "ticket-service, log", "crm-bridge, log",
-        "to GET /metrics", "ticket-service/attachments", "to GET /api/openapi.json",
+        "ticket-service/data.db",
+        "crm-bridge/data.db",
+        "ticket-service, log",
+        "crm-bridge, log",
+        "to GET /metrics",
+        "ticket-service/attachments",
+        "to GET /api/openapi.json",
     ];
     if story.seen.is_some() {
         expected.push("browser/");
     }
     for part in expected {
-        let bytes: usize = places.iter().filter(|place| place.name.contains(part)).map(|place| place.bytes.len()).sum();
+        let bytes: usize =
+            places.iter().filter(|place| place.name.contains(part)).map(|place| place.bytes.len()).sum();
         ensure!(bytes > 0, "nothing was read of {part}");
     }
     let contains = |part: &str, text: &str| {
@@ -127,19 +133,25 @@ fn what_may_pass_was_seen_to_pass(story: &Story, places: &[Place]) -> Result<()>
         ensure!(contains("POST /v1/card", value), "{value} never passed between the services");
         ensure!(story.seen.is_none() || contains("browser/", value), "{value} was never on the screen");
     }
-    ensure!(contains("ticket-service/data.db", "The line stops after ten minutes"), "the request is not in the database");
+    ensure!(
+        contains("ticket-service/data.db", "The line stops after ten minutes"),
+        "the request is not in the database"
+    );
     Ok(())
 }
 
 /// Even what may be shown is not kept by the ticket service, nor in clear by the bridge, nor by the browser.
 fn what_passed_did_not_stay(story: &Story, places: &[Place]) -> Result<()> {
     let values = story.customer.on_the_card.iter().chain([&story.customer.phone]);
-    let pattern = |value: &String| Pattern { bytes: value.clone().into_bytes(), means: "a value of a card".to_owned() };
+    let pattern =
+        |value: &String| Pattern { bytes: value.clone().into_bytes(), means: "a value of a card".to_owned() };
     let values = values.filter(|value| value.len() >= CARD_VALUE_BYTES_MIN).map(pattern);
     let searcher = Searcher::new(values.collect());
     ensure!(!searcher.is_empty(), "no value of a card is long enough to look for");
     for place in places {
-        let keeps = ["ticket-service", "crm-bridge", "browser/storage"].iter().any(|part| place.name.starts_with(part));
+        let keeps = ["ticket-service", "crm-bridge", "browser/storage"]
+            .iter()
+            .any(|part| place.name.starts_with(part));
         let metrics = place.name.contains("GET /metrics");
         if let Some(hit) = searcher.find(&place.name, &place.bytes).first().filter(|_| keeps || metrics) {
             bail!("a value of a card stayed behind: {hit:?}");
@@ -166,13 +178,16 @@ fn a_planted_marker_is_found(desk: &Desk, places: &[Place]) -> Result<()> {
 fn names_of_secret_fields_are_absent(desk: &Desk, places: &[Place]) -> Result<()> {
     let own_words = ["deals", "invoices", "pipeline", "quota", "birthday", "probability", "owner_id", "iban"];
     let names = desk.markers.fields.iter().filter(|name| !own_words.contains(&name.as_str()));
-    let pattern = |name: &String| Pattern { bytes: name.clone().into_bytes(), means: "the name of a field".to_owned() };
+    let pattern =
+        |name: &String| Pattern { bytes: name.clone().into_bytes(), means: "the name of a field".to_owned() };
     let searcher = Searcher::new(names.map(pattern).collect());
     ensure!(!searcher.is_empty(), "no names of fields");
     for place in places {
         // The bridge knows the names that it refuses; requests of this test name them, too.
-        let asked_for = place.name.contains("HTTP/1.1") && joined(std::slice::from_ref(place), "fields=").len() > 1;
-        let told = place.name.starts_with("ticket service: answer 2") || place.name.starts_with("ticket-service/data.db");
+        let asked_for =
+            place.name.contains("HTTP/1.1") && joined(std::slice::from_ref(place), "fields=").len() > 1;
+        let told = place.name.starts_with("ticket service: answer 2")
+            || place.name.starts_with("ticket-service/data.db");
         if let Some(hit) = searcher.find(&place.name, &place.bytes).first().filter(|_| told && !asked_for) {
             bail!("the name of a secret field came through: {hit:?}");
         }

@@ -61,8 +61,18 @@ fn without_ask_and_parse_everything_comes_through_and_is_found() -> Result<()> {
     let hits = found(&["ask", "parse"], &json!({}))?;
     let fields = fields(&hits);
     let expected = [
-        "deal.title", "deal.amount", "invoice.number", "invoice.amount", "invoice.iban", "note.text", "owner.name",
-        "owner.phone", "company.credit_limit", "company.annual_revenue", "company.outstanding_balance", "company.iban",
+        "deal.title",
+        "deal.amount",
+        "invoice.number",
+        "invoice.amount",
+        "invoice.iban",
+        "note.text",
+        "owner.name",
+        "owner.phone",
+        "company.credit_limit",
+        "company.annual_revenue",
+        "company.outstanding_balance",
+        "company.iban",
         "contact.tags",
     ];
     for field in expected {

@@ -1,6 +1,7 @@
 //! A client of the ticket service's interface: signs in as an operator, or comes with a key, and takes every answer as
 //! it is.
 
+use std::io::Read;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use ureq::http::{HeaderMap, Request};
 
 /// Nothing here may take longer, however slow the CRM.
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// An answer, whatever its status.
@@ -121,8 +122,23 @@ impl Api {
         }
         let context = || format!("{method} {path}");
         let mut response = self.agent.run(request.body(body)?).with_context(context)?;
-        let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec().with_context(context)?;
+        let body =
+            response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec().with_context(context)?;
         Ok(Answer { status: response.status().as_u16(), headers: response.headers().clone(), body })
+    }
+
+    /// Reads an answer as it comes, for as long as [`ANSWER_WITHIN`] allows.
+    ///
+    /// # Errors
+    /// No answer, or not a good one.
+    pub fn stream(&self, path: &str) -> Result<impl Read + Send + 'static + use<>> {
+        let mut request = Request::builder().uri(format!("{}{path}", self.base));
+        if let Some((name, value)) = &self.credentials {
+            request = request.header(*name, value);
+        }
+        let response = self.agent.run(request.body(())?)?;
+        ensure!(response.status() == 200, "GET {path}: {}", response.status());
+        Ok(response.into_body().into_reader())
     }
 
     /// Sends JSON.

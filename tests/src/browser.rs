@@ -34,7 +34,8 @@ pub fn run(script: &str, orders: &Value, folder: &Path) -> Result<()> {
 fn install(home: &Path) -> Result<()> {
     let lock = File::create(workspace::target().join("browser-tests.lock"))?;
     lock.lock()?;
-    let (wanted, stamp) = (fs::read(home.join("package-lock.json"))?, home.join("node_modules/.installed-from"));
+    let (wanted, stamp) =
+        (fs::read(home.join("package-lock.json"))?, home.join("node_modules/.installed-from"));
     if fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }

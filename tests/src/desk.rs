@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
-use dev_kit::{Client, CrmKind, Service, Stack};
+use dev_kit::{Client, CrmKind, Service, Stack, StackDatabase};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -27,6 +27,8 @@ const FIRST: usize = 20;
 pub struct Setup {
     /// Which CRM.
     pub crm: CrmKind,
+    /// Where both services keep their data.
+    pub database: StackDatabase,
     /// The walls that are taken away: `ask`, `parse`, `type`, `who`, `keep`. Takes a bridge that was built for it.
     pub without_walls: Vec<&'static str>,
     /// More settings of the ticket service, as `SECTION__KEY=value`, one a line.
@@ -38,7 +40,8 @@ pub struct Setup {
 impl Setup {
     /// All walls.
     pub fn with(crm: CrmKind) -> Self {
-        Self { crm, without_walls: Vec::new(), ticket_settings: "", bridge_settings: "" }
+        let database = StackDatabase::Sqlite;
+        Self { crm, database, without_walls: Vec::new(), ticket_settings: "", bridge_settings: "" }
     }
 }
 
@@ -84,7 +87,11 @@ pub fn programs() -> Result<PathBuf> {
         None => {
             let here = std::env::current_exe()?;
             let folder = here.parent().context("a program without a folder")?;
-            if folder.ends_with("deps") { folder.parent().unwrap_or(folder).to_owned() } else { folder.to_owned() }
+            if folder.ends_with("deps") {
+                folder.parent().unwrap_or(folder).to_owned()
+            } else {
+                folder.to_owned()
+            }
         }
     };
     for name in ["ticket-service", "crm-bridge", "sandbox-crm"] {
@@ -121,6 +128,7 @@ impl Desk {
         let detour = between.clone();
         let stack = Stack::builder(bin, dir.path().join("stack"))
             .crm(setup.crm)
+            .database(setup.database.clone())
             .customers(CUSTOMERS, 1)
             .markers()
             .ticket_settings(&[TICKET_SETTINGS, setup.ticket_settings].concat())
@@ -169,7 +177,9 @@ impl Desk {
     /// There is nobody of that name.
     pub fn sign_in_of(&self, name: &str) -> Result<(String, String)> {
         let person = self.stack.people().iter().find(|person| person.email.starts_with(&format!("{name}@")));
-        person.map(|person| (person.email.clone(), person.password.clone())).with_context(|| format!("no {name}"))
+        person
+            .map(|person| (person.email.clone(), person.password.clone()))
+            .with_context(|| format!("no {name}"))
     }
 
     /// The bridge, through the recording proxy.
@@ -188,7 +198,9 @@ impl Desk {
     /// It is not running.
     pub fn pid(&mut self, service: &str) -> Result<u32> {
         let process = if service == "crm-bridge" { self.stack.bridge() } else { self.stack.tickets() };
-        process.map(|process: &mut Service| process.pid()).with_context(|| format!("{service} is not running"))
+        process
+            .map(|process: &mut Service| process.pid())
+            .with_context(|| format!("{service} is not running"))
     }
 
     /// The private key with which the ticket service signs.
@@ -224,7 +236,10 @@ impl Desk {
     /// There are no customers with deals.
     pub fn busiest(&self) -> Result<&Customer> {
         let first = self.customers.iter().take(FIRST);
-        first.max_by_key(|customer| customer.deals).filter(|customer| customer.deals > 0).context("nobody buys anything")
+        first
+            .max_by_key(|customer| customer.deals)
+            .filter(|customer| customer.deals > 0)
+            .context("nobody buys anything")
     }
 
     /// Two customers who share a phone number.
@@ -272,7 +287,8 @@ fn customers(stack: &Stack) -> Result<Vec<Customer>> {
         return Ok(tryton.facts().customers.iter().map(customer).collect());
     }
     let list = Client::new(stack.crm_url()).with_key(stack.crm_key()).get("/api/v1/contacts?limit=200")?;
-    let mut customers: Vec<Customer> = list["items"].as_array().context("no contacts")?.iter().map(contact).collect();
+    let mut customers: Vec<Customer> =
+        list["items"].as_array().context("no contacts")?.iter().map(contact).collect();
     customers.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(customers)
 }
@@ -285,6 +301,10 @@ fn contact(contact: &Value) -> Customer {
         email: text(&contact["email"]),
         phone: text(&contact["phone"]),
         deals: contact["deals"].as_array().map_or(0, Vec::len),
-        on_the_card: vec![text(&contact["full_name"]), text(&contact["job_title"]), text(&contact["company"]["name"])],
+        on_the_card: vec![
+            text(&contact["full_name"]),
+            text(&contact["job_title"]),
+            text(&contact["company"]["name"]),
+        ],
     }
 }

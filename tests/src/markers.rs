@@ -38,7 +38,11 @@ impl MarkerList {
     pub fn read(file: &Path) -> Result<Self> {
         let text = fs::read(file).with_context(|| format!("can't read {}", file.display()))?;
         let list: Self = serde_json::from_slice(&text)?;
-        ensure!(list.markers.len() > 50, "only {} markers: a search for nothing finds nothing", list.markers.len());
+        ensure!(
+            list.markers.len() > 50,
+            "only {} markers: a search for nothing finds nothing",
+            list.markers.len()
+        );
         ensure!(!list.fields.is_empty(), "no names of fields");
         Ok(list)
     }
@@ -99,7 +103,8 @@ fn amounts(value: &str) -> Vec<(&'static str, String)> {
         let groups: Vec<String> = digits.rchunks(3).rev().map(|group| group.iter().collect()).collect();
         groups.join(separator)
     };
-    let mantissa = format!("{}.{}{cents}", whole.get(..1).unwrap_or_default(), whole.get(1..).unwrap_or_default());
+    let mantissa =
+        format!("{}.{}{cents}", whole.get(..1).unwrap_or_default(), whole.get(1..).unwrap_or_default());
     let exponent = whole.len().saturating_sub(1);
     vec![
         ("with a comma", format!("{whole},{cents}")),
@@ -155,7 +160,10 @@ fn encodings(value: &str) -> Vec<(&'static str, Vec<u8>)> {
         ("UTF-16", wide.iter().flat_map(|unit| unit.to_le_bytes()).collect()),
         ("UTF-16, big-endian", wide.iter().flat_map(|unit| unit.to_be_bytes()).collect()),
         ("hexadecimal", value.bytes().map(|byte| format!("{byte:02x}")).collect::<String>().into_bytes()),
-        ("percent-encoded", value.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>().into_bytes()),
+        (
+            "percent-encoded",
+            value.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>().into_bytes(),
+        ),
         ("escaped in JSON", each(&|letter| format!("\\u{letter:04x}"))),
         ("HTML, decimal", each(&|letter| format!("&#{letter};"))),
         ("HTML, hexadecimal", each(&|letter| format!("&#x{letter:x};"))),
@@ -194,8 +202,15 @@ mod tests {
     fn an_amount_is_known_in_the_spellings_of_several_countries() {
         let amount = marker("amount", "12345678.91");
         let spellings = [
-            "12345678.91", "12345678,91", "1234567891", "12,345,678", "12.345.678", "12 345 678", "12’345’678",
-            "1.234567891e7", "1.234567891e+07",
+            "12345678.91",
+            "12345678,91",
+            "1234567891",
+            "12,345,678",
+            "12.345.678",
+            "12 345 678",
+            "12’345’678",
+            "1.234567891e7",
+            "1.234567891e+07",
         ];
         for spelling in spellings {
             assert!(has(&amount, spelling.as_bytes()), "{spelling}");
@@ -219,7 +234,8 @@ mod tests {
         for before in ["", "x", "xy", "xyz", "wxyz"] {
             let whole = STANDARD_NO_PAD.encode(format!("{before}{} and more", text.value));
             let found = spellings(&text).iter().any(|pattern| {
-                pattern.means.contains("base64") && whole.contains(std::str::from_utf8(&pattern.bytes).unwrap())
+                pattern.means.contains("base64")
+                    && whole.contains(std::str::from_utf8(&pattern.bytes).unwrap())
             });
             assert!(found, "after {before:?}");
         }

@@ -25,7 +25,8 @@ pub struct Looked {
 /// The memory can't be read.
 pub fn search(pid: u32, searcher: &Searcher) -> Result<Looked> {
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).context("the process is gone")?;
-    let memory = File::open(format!("/proc/{pid}/mem")).context("the kernel refuses to show the child's memory")?;
+    let memory =
+        File::open(format!("/proc/{pid}/mem")).context("the kernel refuses to show the child's memory")?;
     let mut looked = Looked::default();
     let mut buffer = vec![0; PIECE_BYTES];
     for line in maps.lines() {
@@ -70,7 +71,12 @@ mod tests {
 
     #[test]
     fn a_value_that_a_process_holds_is_found_and_another_is_not() {
-        let mut child = Command::new("sleep").arg("60").env("HELD", "held-by-the-child").stdin(Stdio::null()).spawn().unwrap();
+        let mut child = Command::new("sleep")
+            .arg("60")
+            .env("HELD", "held-by-the-child")
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
         let look = |text: &str| {
             let pattern = Pattern { bytes: text.as_bytes().to_vec(), means: text.to_owned() };
             search(child.id(), &Searcher::new(vec![pattern])).unwrap()

@@ -78,7 +78,8 @@ impl Recording {
     fn exchange(&self) -> Exchange {
         let end = end_of_head(&self.answer).unwrap_or(self.answer.len());
         let (head, body) = self.answer.split_at(end);
-        let chunked = String::from_utf8_lossy(head).to_ascii_lowercase().contains("transfer-encoding: chunked");
+        let chunked =
+            String::from_utf8_lossy(head).to_ascii_lowercase().contains("transfer-encoding: chunked");
         let body = if chunked { unchunked(body) } else { body.to_vec() };
         Exchange { request: self.request.clone(), head: head.to_vec(), body }
     }
@@ -248,7 +249,8 @@ mod tests {
 
     #[test]
     fn a_chunked_answer_is_recorded_in_one_piece_and_never_compressed() {
-        let answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nmar\r\n5;x=y\r\nker 1\r\n0\r\n\r\n";
+        let answer =
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nmar\r\n5;x=y\r\nker 1\r\n0\r\n\r\n";
         let (address, requests) = server(answer);
         let proxy = Proxy::start().unwrap();
         proxy.lead_to(&address).unwrap();

@@ -14,7 +14,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(25);
 ///
 /// # Errors
 /// The last thing that was seen, after [`PATIENCE`]; or what `look` failed with.
-pub fn until<T: Debug>(what: &str, mut look: impl FnMut() -> Result<T>, ready: impl Fn(&T) -> bool) -> Result<T> {
+pub fn until<T: Debug>(
+    what: &str,
+    mut look: impl FnMut() -> Result<T>,
+    ready: impl Fn(&T) -> bool,
+) -> Result<T> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let seen = look()?;

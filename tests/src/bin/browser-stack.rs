@@ -19,7 +19,10 @@ fn main() -> Result<()> {
     let customers: Vec<_> = customers.collect();
     let (crm, key) = (desk.stack().crm_url().to_owned(), desk.stack().crm_key().to_owned());
     let address = desk.stack().tickets_url().to_owned();
-    println!("{}", json!({"address": address, "crm": crm, "key": key, "people": people, "customers": customers}));
+    println!(
+        "{}",
+        json!({"address": address, "crm": crm, "key": key, "people": people, "customers": customers})
+    );
     // Nothing is ever sent: the input ends when the tests are over, or gone.
     std::io::stdin().read_to_end(&mut Vec::new())?;
     Ok(())
@@ -27,5 +30,8 @@ fn main() -> Result<()> {
 
 fn person(person: &dev_kit::SignIn) -> (String, serde_json::Value) {
     let name = person.email.split('@').next().unwrap_or_default().to_owned();
-    (name, json!({"name": person.name, "email": person.email, "password": person.password, "role": person.role}))
+    (
+        name,
+        json!({"name": person.name, "email": person.email, "password": person.password, "role": person.role}),
+    )
 }
