@@ -87,6 +87,7 @@ fn sanitizer() -> Builder<'static> {
 
 /// The body of a message: HTML that is safe to show, and the same as plain text for search, snippets and mail.
 #[derive(Clone, PartialEq, Eq)]
+#[expect(clippy::manual_non_exhaustive, reason = "nobody else in this crate makes one either")]
 pub struct MessageBody {
     /// HTML that can do no harm in a page.
     pub html: String,
