@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use dev_kit::{CrmKind, Stack, workspace};
+use dev_kit::{CrmKind, Customer, Stack, workspace};
 
 use crate::commands::ui;
 use crate::interrupt::Interrupt;
@@ -72,7 +72,8 @@ pub(crate) fn run_demo(arguments: &Arguments) -> Result<()> {
         tickets::fill(&stack)?;
         std::fs::write(&filled, "")?;
     }
-    println!("{}", welcome(&stack, arguments, &span(started)));
+    let customer = stack.customers()?.into_iter().next();
+    println!("{}", welcome(&stack, arguments, &span(started), customer.as_ref()));
     interrupt.wait_while(|| stack.is_running())?;
     if !interrupt.asked() {
         println!("A service ended by itself; its last words are in {}", dir.join("logs").display());
@@ -91,7 +92,7 @@ fn build(quick: bool) -> Result<PathBuf> {
 }
 
 /// Addresses and sign-ins in a box.
-fn welcome(stack: &Stack, arguments: &Arguments, started: &str) -> String {
+fn welcome(stack: &Stack, arguments: &Arguments, started: &str, customer: Option<&Customer>) -> String {
     let mut lines = vec![
         format!("Guichet is running (started in {started})"),
         String::new(),
@@ -104,6 +105,9 @@ fn welcome(stack: &Stack, arguments: &Arguments, started: &str) -> String {
         Crm::Tryton => {
             lines.push(format!("Tryton        {}   REST interface, database crm", stack.crm_url()))
         }
+    }
+    if let Some(customer) = customer {
+        lines.push(format!("Write as      {}   {}, a customer in the CRM", customer.email, customer.name));
     }
     lines.extend([
         String::new(),
