@@ -28,7 +28,8 @@ fn main() -> io::Result<()> {
 
 /// Writes the plain page into cargo's own output folder.
 fn placeholder() -> io::Result<PathBuf> {
-    let out = std::env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("cargo gives every build script OUT_DIR"))?;
+    let out = std::env::var_os("OUT_DIR")
+        .ok_or_else(|| io::Error::other("cargo gives every build script OUT_DIR"))?;
     let folder = Path::new(&out).join("operator");
     fs::create_dir_all(&folder)?;
     fs::write(folder.join("index.html"), PLACEHOLDER)?;

@@ -84,10 +84,20 @@ pub(crate) fn hits(desk: &mut Desk, story: &Story, places: &[Place]) -> Result<V
         let searcher = if place.name.starts_with("browser/") { &not_typed } else { &all };
         hits.extend(searcher.find(&place.name, &place.bytes));
     }
-    let looked = memory::search(desk.pid("ticket-service")?, &not_typed)?;
-    ensure!(looked.bytes > 10_000_000, "the ticket service has only {} bytes of memory", looked.bytes);
-    hits.extend(looked.hits);
+    hits.extend(memory::search(desk.pid("ticket-service")?, &not_typed)?.hits);
     Ok(hits)
+}
+
+/// What the ticket service certainly holds in its memory is found there.
+fn memory_can_be_searched(desk: &mut Desk) -> Result<()> {
+    let held = desk.between.address();
+    let pattern = Pattern { bytes: held.clone().into_bytes(), means: "the bridge's address".to_owned() };
+    let looked = memory::search(desk.pid("ticket-service")?, &Searcher::new(vec![pattern]))?;
+    ensure!(looked.bytes > 10_000_000, "the ticket service has only {} bytes of memory", looked.bytes);
+    let in_data =
+        looked.hits.iter().any(|hit| hit.place.contains("[heap]") || hit.place.contains("[anonymous]"));
+    ensure!(in_data, "{held} is not found where the ticket service keeps its data");
+    Ok(())
 }
 
 /// The suite's verdict.
@@ -96,6 +106,7 @@ pub(crate) fn nothing_came_through(desk: &mut Desk, story: &Story) -> Result<()>
     what_may_pass_was_seen_to_pass(story, &places)?;
     what_passed_did_not_stay(story, &places)?;
     a_planted_marker_is_found(desk, &places)?;
+    memory_can_be_searched(desk)?;
     names_of_secret_fields_are_absent(desk, &places)?;
     let hits = hits(desk, story, &places)?;
     if let Some(first) = hits.first() {

@@ -9,6 +9,7 @@
 //! | parse      | nothing of a CRM that selects, for *ask* did not ask; but its over-sharing does |
 //! | ask, parse | deals, amounts, invoices, bank accounts, notes, owners: everything             |
 //! | type       | a bank account that stands where a phone number belongs                        |
+//! | who        | what a role sees masked only                                                   |
 //! | keep       | cards lie in the bridge's database in clear                                    |
 
 use std::collections::BTreeSet;
@@ -20,7 +21,7 @@ use system_tests::desk::{Desk, Setup};
 use system_tests::places::{files, joined};
 use system_tests::search::Hit;
 
-use crate::flow::{Story, card, linked, write_in};
+use crate::flow::{Story, card, field, linked, write_in};
 use crate::look;
 
 /// A short day: two customers write, an operator looks at their cards.
@@ -105,6 +106,18 @@ fn without_type_a_bank_account_in_the_place_of_a_phone_number_is_found() -> Resu
     ensure!(standing.is_empty(), "{:?}", standing.first());
     let hits = found(&["type", "who"], &misplaced)?;
     ensure!(fields(&hits).contains("company.iban"), "{:?}", fields(&hits));
+    Ok(())
+}
+
+#[test]
+fn without_who_the_first_line_sees_what_is_masked() -> Result<()> {
+    for (without, kind) in [(vec![], "masked"), (vec!["who"], "phone")] {
+        let setup = Setup { without_walls: without, ..Setup::with(CrmKind::Sandbox) };
+        let mut desk = Desk::start(&setup)?;
+        let story = day(&mut desk, &json!({}))?;
+        let shown = card(&desk.operator("anna")?, story.ticket)?;
+        ensure!(field(&shown, "person.phone")["kind"] == kind, "{shown}");
+    }
     Ok(())
 }
 

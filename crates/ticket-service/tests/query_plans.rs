@@ -16,9 +16,7 @@ mod plans {
     use ticket_service::domain::actor::{KeyScope, ScopeSet};
     use ticket_service::domain::{Actor, Line, Priority, Role, Status};
     use ticket_service::store::search::Words;
-    use ticket_service::store::tickets::{
-        self, AssigneeFilter, Direction, Filter, PageStart, SortKey,
-    };
+    use ticket_service::store::tickets::{self, AssigneeFilter, Direction, Filter, PageStart, SortKey};
     use ticket_service::store::{MIGRATIONS, Store, search};
     use tracing::field::{Field, Visit};
     use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
@@ -77,9 +75,8 @@ mod plans {
 
         /// Some thousand tickets of a year, most of them done, and statistics of them.
         async fn fill(&self) {
-            let fill = |conn: &mut db_kit::AnyConnection| {
-                conn.batch_execute(FILL).map_err(db_kit::DbError::from)
-            };
+            let fill =
+                |conn: &mut db_kit::AnyConnection| conn.batch_execute(FILL).map_err(db_kit::DbError::from);
             self.store.database().write(fill).await.unwrap();
         }
 
@@ -135,7 +132,10 @@ mod plans {
                 Filter { line: Some(Line::FIRST), assignee: Some(AssigneeFilter::Nobody), ..open() },
             ),
             ("what is mine", Filter { assignee: Some(me.clone()), ..open() }),
-            ("what was mine", Filter { assignee: Some(me), statuses: vec![Status::Closed], ..Filter::default() }),
+            (
+                "what was mine",
+                Filter { assignee: Some(me), statuses: vec![Status::Closed], ..Filter::default() },
+            ),
             ("a line", Filter { line: Some(Line::FIRST), ..open() }),
             ("two statuses", Filter { statuses: vec![Status::New, Status::Closed], ..Filter::default() }),
             ("what is urgent", Filter { priority: Some(Priority::Urgent), ..Filter::default() }),
@@ -237,5 +237,4 @@ mod plans {
             }
         }
     }
-
 }

@@ -80,7 +80,7 @@ test("a change that somebody else made first is shown, not overwritten", async (
   await anna.page.route("**/api/v1/events", (route) => route.abort());
   await anna.open(number);
   await expect(anna.properties).toBeVisible();
-  await byProgram.change(number, { priority: "low" });
+  await (await Caller.signedIn("boris")).change(number, { priority: "low" });
   await anna.properties.getByRole("button", { name: new RegExp(`^${say("field.priority")}`) }).or(
     anna.properties.getByRole("combobox", { name: new RegExp(`^${say("field.priority")}`) }),
   ).click();

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::app::attachments::refuse_too_many;
 use crate::app::change_ticket::{Names, difference, refuse_wrong_move, save, show_after};
 use crate::app::show_ticket::with_attachments;
-use crate::app::attachments::refuse_too_many;
 use crate::app::view::{Message, Ticket};
 use crate::app::{App, permit};
 use crate::domain::actor::KeyScope;

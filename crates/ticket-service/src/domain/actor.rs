@@ -144,7 +144,12 @@ impl Reach {
 impl Actor {
     /// A signed-in operator.
     pub fn operator(id: impl Into<String>, name: impl Into<String>, role: Role) -> Self {
-        Self { caller: Caller::Operator { id: id.into() }, name: name.into(), role: Some(role), scopes: ScopeSet::all() }
+        Self {
+            caller: Caller::Operator { id: id.into() },
+            name: name.into(),
+            role: Some(role),
+            scopes: ScopeSet::all(),
+        }
     }
 
     /// A program with an API key.
@@ -154,7 +159,12 @@ impl Actor {
 
     /// Anybody, through a public form.
     pub fn public() -> Self {
-        Self { caller: Caller::Public, name: String::from("web form"), role: None, scopes: ScopeSet::of(vec![]) }
+        Self {
+            caller: Caller::Public,
+            name: String::from("web form"),
+            role: None,
+            scopes: ScopeSet::of(vec![]),
+        }
     }
 
     /// The service itself.

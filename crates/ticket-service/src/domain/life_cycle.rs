@@ -46,7 +46,11 @@ pub fn allows(from: Status, to: Status, mover: Mover) -> bool {
 
 /// Where this mover may move a ticket from here, in the order of the table.
 pub fn moves_from(from: Status, mover: Mover) -> Vec<Status> {
-    MOVES.iter().filter(|(start, _, who)| *start == from && who.contains(&mover)).map(|(_, end, _)| *end).collect()
+    MOVES
+        .iter()
+        .filter(|(start, _, who)| *start == from && who.contains(&mover))
+        .map(|(_, end, _)| *end)
+        .collect()
 }
 
 /// Where an answer leaves the ticket when nothing else is asked: new work becomes open work.

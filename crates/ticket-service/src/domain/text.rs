@@ -17,7 +17,9 @@ fn one_line(text: &str, chars_max: usize) -> Result<String, InvalidText> {
         return Err(InvalidText(format!("has more than {chars_max} characters; shorten it")));
     }
     if text.chars().any(char::is_control) {
-        return Err(InvalidText("holds a line break or another control character; write it on one line".into()));
+        return Err(InvalidText(
+            "holds a line break or another control character; write it on one line".into(),
+        ));
     }
     Ok(text.to_owned())
 }
@@ -152,7 +154,8 @@ text_type! {
 
 /// At most two letters that stand for a person on a small round mark.
 pub fn initials(name: &str) -> String {
-    let mut words = name.split_whitespace().filter_map(|word| word.chars().find(|char| char.is_alphanumeric()));
+    let mut words =
+        name.split_whitespace().filter_map(|word| word.chars().find(|char| char.is_alphanumeric()));
     let first = words.next();
     let last = words.next_back();
     first.into_iter().chain(last).flat_map(char::to_uppercase).collect()
@@ -169,7 +172,9 @@ mod tests {
         for right in ["o'neill+x@a.example", "почта@пример.example", "a@localhost"] {
             assert!(EmailAddress::new(right).is_ok(), "{right}");
         }
-        for wrong in ["", "a", "@", "a@", "@b", "a b@c.example", "a@b@c", "a..b@c", ".a@c", "a@c.", "a@b\r\nBcc: x@y"] {
+        for wrong in
+            ["", "a", "@", "a@", "@b", "a b@c.example", "a@b@c", "a..b@c", ".a@c", "a@c.", "a@b\r\nBcc: x@y"]
+        {
             assert!(EmailAddress::new(wrong).is_err(), "{wrong:?}");
         }
     }
@@ -183,7 +188,9 @@ mod tests {
 
     #[test]
     fn initials_are_the_first_letters_of_the_first_and_the_last_word() {
-        for (name, expected) in [("Ann Koval", "AK"), ("Ilya", "I"), ("ёжик в тумане", "ЁТ"), ("", ""), ("(x) y", "XY")] {
+        for (name, expected) in
+            [("Ann Koval", "AK"), ("Ilya", "I"), ("ёжик в тумане", "ЁТ"), ("", ""), ("(x) y", "XY")]
+        {
             assert_eq!(initials(name), expected);
         }
     }

@@ -52,7 +52,8 @@ pub fn list(scope: &mut Scope<'_>, only_active: bool) -> Result<Vec<OperatorReco
 /// # Errors
 /// [`TicketError::NotFound`] if there is none with this id.
 pub fn find(scope: &mut Scope<'_>, id: &str) -> Result<OperatorRecord, TicketError> {
-    let found = operators::table.find(id).select(OperatorRecord::as_select()).get_result(scope.conn).optional()?;
+    let found =
+        operators::table.find(id).select(OperatorRecord::as_select()).get_result(scope.conn).optional()?;
     found.ok_or(TicketError::NotFound("operator"))
 }
 

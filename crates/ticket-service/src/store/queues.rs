@@ -73,8 +73,9 @@ pub fn add(scope: &mut Scope<'_>, name: &QueueName, position: i32) -> Result<Que
 /// [`TicketError::Exists`] if the name is taken, [`TicketError::NotFound`].
 pub fn save(scope: &mut Scope<'_>, queue: &QueueRecord, name: &QueueName) -> Result<(), TicketError> {
     refuse_taken(scope, name, Some(&queue.id))?;
-    let written =
-        diesel::update(queues::table.filter(queues::id.eq(&queue.id))).set(queue.clone()).execute(scope.conn)?;
+    let written = diesel::update(queues::table.filter(queues::id.eq(&queue.id)))
+        .set(queue.clone())
+        .execute(scope.conn)?;
     if written == 1 { Ok(()) } else { Err(TicketError::NotFound("queue")) }
 }
 

@@ -1,5 +1,8 @@
 //! The tables of both databases, as the queries see them. A test compares this with what the migrations make.
-#![expect(missing_docs, reason = "the macro emits public items without doc comments; the migrations say what each column is")]
+#![expect(
+    missing_docs,
+    reason = "the macro emits public items without doc comments; the migrations say what each column is"
+)]
 
 diesel::table! {
     operators (id) {

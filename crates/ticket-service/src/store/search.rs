@@ -66,22 +66,26 @@ pub(crate) fn insert(
     let body = shortened(body);
     on_both!(
         scope.conn,
-        sqlite | conn | diesel::sql_query(
-            "INSERT INTO ticket_search (rowid, subject, people, body) VALUES (?, ?, ?, ?)"
-        )
-        .bind::<BigInt, _>(ticket.0)
-        .bind::<Text, _>(subject)
-        .bind::<Text, _>(people)
-        .bind::<Text, _>(&body)
-        .execute(conn),
-        postgres | conn | diesel::sql_query(
-            "INSERT INTO ticket_search (number, subject, people, body) VALUES ($1, $2, $3, $4)"
-        )
-        .bind::<BigInt, _>(ticket.0)
-        .bind::<Text, _>(subject)
-        .bind::<Text, _>(people)
-        .bind::<Text, _>(&body)
-        .execute(conn)
+        sqlite
+            | conn
+            | diesel::sql_query(
+                "INSERT INTO ticket_search (rowid, subject, people, body) VALUES (?, ?, ?, ?)"
+            )
+            .bind::<BigInt, _>(ticket.0)
+            .bind::<Text, _>(subject)
+            .bind::<Text, _>(people)
+            .bind::<Text, _>(&body)
+            .execute(conn),
+        postgres
+            | conn
+            | diesel::sql_query(
+                "INSERT INTO ticket_search (number, subject, people, body) VALUES ($1, $2, $3, $4)"
+            )
+            .bind::<BigInt, _>(ticket.0)
+            .bind::<Text, _>(subject)
+            .bind::<Text, _>(people)
+            .bind::<Text, _>(&body)
+            .execute(conn)
     )?;
     Ok(())
 }
@@ -91,18 +95,22 @@ pub(crate) fn append(scope: &mut Scope<'_>, ticket: TicketNumber, text: &str) ->
     let text = shortened(text);
     on_both!(
         scope.conn,
-        sqlite | conn | diesel::sql_query(
-            "UPDATE ticket_search SET body = substr(body || char(10) || ?, 1, 200000) WHERE rowid = ?"
-        )
-        .bind::<Text, _>(&text)
-        .bind::<BigInt, _>(ticket.0)
-        .execute(conn),
-        postgres | conn | diesel::sql_query(
-            "UPDATE ticket_search SET body = left(body || chr(10) || $1, 200000) WHERE number = $2"
-        )
-        .bind::<Text, _>(&text)
-        .bind::<BigInt, _>(ticket.0)
-        .execute(conn)
+        sqlite
+            | conn
+            | diesel::sql_query(
+                "UPDATE ticket_search SET body = substr(body || char(10) || ?, 1, 200000) WHERE rowid = ?"
+            )
+            .bind::<Text, _>(&text)
+            .bind::<BigInt, _>(ticket.0)
+            .execute(conn),
+        postgres
+            | conn
+            | diesel::sql_query(
+                "UPDATE ticket_search SET body = left(body || chr(10) || $1, 200000) WHERE number = $2"
+            )
+            .bind::<Text, _>(&text)
+            .bind::<BigInt, _>(ticket.0)
+            .execute(conn)
     )?;
     Ok(())
 }
@@ -111,14 +119,18 @@ pub(crate) fn append(scope: &mut Scope<'_>, ticket: TicketNumber, text: &str) ->
 pub(crate) fn set_subject(scope: &mut Scope<'_>, number: i64, subject: &str) -> Result<(), TicketError> {
     on_both!(
         scope.conn,
-        sqlite | conn | diesel::sql_query("UPDATE ticket_search SET subject = ? WHERE rowid = ?")
-            .bind::<Text, _>(subject)
-            .bind::<BigInt, _>(number)
-            .execute(conn),
-        postgres | conn | diesel::sql_query("UPDATE ticket_search SET subject = $1 WHERE number = $2")
-            .bind::<Text, _>(subject)
-            .bind::<BigInt, _>(number)
-            .execute(conn)
+        sqlite
+            | conn
+            | diesel::sql_query("UPDATE ticket_search SET subject = ? WHERE rowid = ?")
+                .bind::<Text, _>(subject)
+                .bind::<BigInt, _>(number)
+                .execute(conn),
+        postgres
+            | conn
+            | diesel::sql_query("UPDATE ticket_search SET subject = $1 WHERE number = $2")
+                .bind::<Text, _>(subject)
+                .bind::<BigInt, _>(number)
+                .execute(conn)
     )?;
     Ok(())
 }
@@ -139,21 +151,25 @@ pub fn hits(
     let before = before.unwrap_or(i64::MAX);
     let found = on_both!(
         scope.conn,
-        sqlite | conn | diesel::sql_query(SQLITE_HITS)
-            .bind::<Text, _>(words.for_sqlite())
-            .bind::<BigInt, _>(before)
-            .bind::<BigInt, _>(line)
-            .bind::<BigInt, _>(line)
-            .bind::<Text, _>(operator_id)
-            .bind::<BigInt, _>(limit)
-            .load::<Hit>(conn),
-        postgres | conn | diesel::sql_query(POSTGRES_HITS)
-            .bind::<Text, _>(words.for_postgres())
-            .bind::<BigInt, _>(before)
-            .bind::<BigInt, _>(line)
-            .bind::<Text, _>(operator_id)
-            .bind::<BigInt, _>(limit)
-            .load::<Hit>(conn)
+        sqlite
+            | conn
+            | diesel::sql_query(SQLITE_HITS)
+                .bind::<Text, _>(words.for_sqlite())
+                .bind::<BigInt, _>(before)
+                .bind::<BigInt, _>(line)
+                .bind::<BigInt, _>(line)
+                .bind::<Text, _>(operator_id)
+                .bind::<BigInt, _>(limit)
+                .load::<Hit>(conn),
+        postgres
+            | conn
+            | diesel::sql_query(POSTGRES_HITS)
+                .bind::<Text, _>(words.for_postgres())
+                .bind::<BigInt, _>(before)
+                .bind::<BigInt, _>(line)
+                .bind::<Text, _>(operator_id)
+                .bind::<BigInt, _>(limit)
+                .load::<Hit>(conn)
     )?;
     Ok(found)
 }
@@ -186,7 +202,10 @@ mod tests {
     #[test]
     fn signs_of_the_engines_own_syntax_are_only_separators() {
         let words = Words::of("  \"Coupling\" OR (stuck* NOT unit:16) & !x ").unwrap();
-        assert_eq!(words.for_sqlite(), r#""coupling" AND "or" AND "stuck" AND "not" AND "unit" AND "16" AND "x"*"#);
+        assert_eq!(
+            words.for_sqlite(),
+            r#""coupling" AND "or" AND "stuck" AND "not" AND "unit" AND "16" AND "x"*"#
+        );
         assert_eq!(words.for_postgres(), "coupling & or & stuck & not & unit & 16 & x:*");
     }
 

@@ -338,8 +338,7 @@ pub fn save(
     after.updated_at = scope.now.ms().max(before.updated_at);
     after.version = before.version + 1;
     let unchanged = tickets::number.eq(before.number).and(tickets::version.eq(before.version));
-    let written =
-        diesel::update(tickets::table).filter(unchanged).set(after.clone()).execute(scope.conn)?;
+    let written = diesel::update(tickets::table).filter(unchanged).set(after.clone()).execute(scope.conn)?;
     if written != 1 {
         return Err(TicketError::VersionConflict(Box::default()));
     }
