@@ -9,8 +9,8 @@ use crate::error::TicketError;
 use crate::store::messages::MessageRecord;
 use crate::store::{Scope, events, messages, queues, requesters, search, tickets};
 
-/// Tickets written in one transaction.
-const BATCH_TICKETS: u64 = 250;
+/// Tickets written in one transaction: enough to share the wait for the disk; SQLite's savepoints get slow with more.
+const BATCH_TICKETS: u64 = 64;
 /// One in so many tickets comes from a new requester.
 const TICKETS_PER_REQUESTER: u64 = 8;
 const MINUTE_MS: i64 = 60_000;
