@@ -34,8 +34,10 @@ pub struct Load {
 /// What was measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Figures {
-    /// Answers.
+    /// Answers that were counted.
     pub answers: usize,
+    /// Answers with those of the warm-up.
+    pub all_answers: usize,
     /// Answers per second.
     pub per_second: f64,
     /// Half of the answers came within this time.
@@ -64,7 +66,7 @@ impl Load {
             lane.send(number, write_request)?;
         }
         let mut times = Vec::new();
-        let mut answer_bytes = 0;
+        let (mut answer_bytes, mut all_answers) = (0, 0);
         let mut buffer = vec![0; READ_BYTES];
         let mut now = Instant::now();
         while now < ends {
@@ -75,6 +77,7 @@ impl Load {
                     bail!("answered {} instead of {}: {}", answer.status, self.status, lane.answer_text());
                 }
                 now = Instant::now();
+                all_answers += 1;
                 if now >= begins && now < ends {
                     times.push(now - lane.sent_at);
                     answer_bytes = answer.bytes;
@@ -83,17 +86,17 @@ impl Load {
                 lane.send(number, write_request)?;
             }
         }
-        figures(times, answer_bytes, self.lasts)
+        Ok(Figures { all_answers, answer_bytes, ..figures(times, self.lasts)? })
     }
 }
 
-fn figures(mut times: Vec<Duration>, answer_bytes: usize, lasts: Duration) -> Result<Figures> {
+fn figures(mut times: Vec<Duration>, lasts: Duration) -> Result<Figures> {
     times.sort_unstable();
     let part =
         |percent: usize| times.get((times.len() * percent / 100).min(times.len().saturating_sub(1))).copied();
     let (Some(p50), Some(p95)) = (part(50), part(95)) else { bail!("there was no answer within {lasts:?}") };
     let per_second = times.len() as f64 / lasts.as_secs_f64();
-    Ok(Figures { answers: times.len(), per_second, p50, p95, answer_bytes })
+    Ok(Figures { answers: times.len(), all_answers: 0, per_second, p50, p95, answer_bytes: 0 })
 }
 
 /// The places of the connections that can go on; waits for the first one.
@@ -258,7 +261,8 @@ mod tests {
     #[test]
     fn answers_are_counted_once_they_are_complete() {
         let (figures, requests) = measure("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello").unwrap();
-        assert!(figures.answers > 0 && figures.answers as u64 <= requests);
+        assert!(0 < figures.answers && figures.answers <= figures.all_answers);
+        assert!(figures.all_answers as u64 <= requests);
         assert!(figures.p50 <= figures.p95);
         assert_eq!(figures.answer_bytes, 43);
     }
@@ -272,7 +276,7 @@ mod tests {
     #[test]
     fn percentiles_are_those_of_the_sorted_times() {
         let times = (1..=100).rev().map(Duration::from_millis).collect();
-        let figures = figures(times, 0, Duration::from_secs(2)).unwrap();
+        let figures = figures(times, Duration::from_secs(2)).unwrap();
         assert_eq!((figures.p50, figures.p95), (Duration::from_millis(51), Duration::from_millis(96)));
         assert!((figures.per_second - 50.0).abs() < f64::EPSILON);
     }

@@ -1,10 +1,12 @@
 //! `cargo xtask bench`: how fast the services answer and what they take, beside what we aim at.
 //!
-//! Nothing here passes or fails: a machine that is busy with something else is slow. The column "of floor" compares
-//! each figure with what the same service answers per second when it has nothing to do.
+//! Nothing here passes or fails: a machine that is busy with something else is slow. Two columns say more than the rate
+//! then: the processor time that the service took per answer, and the rate as a part of what the same service answers
+//! when it has nothing to do.
 
 mod aims;
 mod cards;
+mod process;
 mod request;
 mod table;
 mod tickets;
@@ -86,7 +88,11 @@ fn bench(
     output(&mut seed)?;
     let filled = filling.elapsed();
     stack.start_tickets()?;
-    let mut bench = Bench { table: Table::new(name), interrupt, quick: arguments.quick, floor: None };
+    let mut bench = Bench { table: Table::new(name), interrupt, quick: arguments.quick, pid: 0, floor: None };
+    bench.table.note(format!(
+        "{} had been waiting or running on this machine in the minute before (load average).",
+        process::load_average()?
+    ));
     bench.table.note(format!(
         "{} tickets with three messages each, written in {}; {} processors; seed {SEED}.",
         arguments.tickets,
@@ -94,9 +100,9 @@ fn bench(
         std::thread::available_parallelism()?,
     ));
     bench.start_up(&mut stack);
-    tickets::measure(&mut bench, &stack)?;
-    cards::measure(&mut bench, &stack)?;
-    tickets::measure_creating(&mut bench, &stack)?;
+    tickets::measure(&mut bench, &mut stack)?;
+    cards::measure(&mut bench, &mut stack)?;
+    tickets::measure_creating(&mut bench, &mut stack)?;
     bench.memory(&mut stack)?;
     stack.stop()?;
     bench.table.note(format!("Measured in {}.", span(began.elapsed())));
@@ -113,7 +119,9 @@ struct Bench<'a> {
     table: Table,
     interrupt: &'a Interrupt,
     quick: bool,
-    /// Answers per second of the service at hand when there is nothing to do, by connections.
+    /// The service at hand.
+    pid: u32,
+    /// Its answers per second when there is nothing to do, by connections.
     floor: Option<Vec<(usize, f64)>>,
 }
 
@@ -128,7 +136,8 @@ struct Question<'a> {
 
 impl Bench<'_> {
     /// Measures what a service answers when it has nothing to do; later figures are compared with it.
-    fn floor(&mut self, service: &str, url: &str) -> Result<()> {
+    fn floor(&mut self, service: &str, pid: Option<u32>, url: &str) -> Result<()> {
+        self.pid = pid.with_context(|| format!("{service} does not run"))?;
         self.floor = None;
         let path = request::get(url, "/health/live", "")?;
         let name = format!("{service}: `GET /health/live`, the floor");
@@ -153,11 +162,14 @@ impl Bench<'_> {
                 lasts: Duration::from_millis(lasts),
                 status: question.status,
             };
+            let before = process::processor_time(self.pid)?;
             let figures = load.measure(write).with_context(|| question.name.to_owned())?;
+            let taken = process::processor_time(self.pid)?.saturating_sub(before);
             let floor = self.floor.iter().flatten().find(|(at, _)| *at == connections).map(|(_, rate)| *rate);
             self.table.line(Line {
                 name: question.name.to_owned(),
                 connections,
+                processor_us: taken.as_secs_f64() * 1e6 / figures.all_answers.max(1) as f64,
                 figures,
                 floor,
                 aim: question.aim.filter(|aim| aim.connections == connections),
@@ -182,13 +194,7 @@ impl Bench<'_> {
         let bridge = stack.bridge().map(|service| service.pid());
         for (name, pid, aim_mb) in [("ticket-service", tickets, 120), ("crm-bridge", bridge, 60)] {
             let pid = pid.context("a service ended while it was measured")?;
-            let status = fs::read_to_string(format!("/proc/{pid}/status"))
-                .context("resident memory is read from /proc, which Linux has")?;
-            let kib = |name: &str| {
-                let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-                line.trim_start_matches(':').split_whitespace().next()?.parse::<u64>().ok()
-            };
-            let (Some(now), Some(peak)) = (kib("VmRSS"), kib("VmHWM")) else { bail!("no memory of {name}") };
+            let (now, peak) = process::resident_kib(pid)?;
             self.table.size(Size { name, now_kib: now, peak_kib: peak, aim_mb });
         }
         Ok(())

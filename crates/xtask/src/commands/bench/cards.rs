@@ -21,7 +21,9 @@ const CUSTOMERS: usize = 20;
 const LOOK_UP_WITHIN: Duration = Duration::from_secs(20);
 const TOKEN_LIFETIME_S: u64 = 60;
 
-pub(super) fn measure(bench: &mut Bench<'_>, stack: &Stack) -> Result<()> {
+pub(super) fn measure(bench: &mut Bench<'_>, stack: &mut Stack) -> Result<()> {
+    let bridge = stack.bridge().map(|service| service.pid());
+    let stack = &*stack;
     let (operator, headers) = session(stack, "line1")?;
     let tickets = tickets_with_cards(stack, &operator)?;
     let url = stack.tickets_url();
@@ -38,7 +40,7 @@ pub(super) fn measure(bench: &mut Bench<'_>, stack: &Stack) -> Result<()> {
     bench.ask(&question, &mut in_turn(&requests))?;
 
     let url = stack.bridge_url();
-    bench.floor("crm-bridge", url)?;
+    bench.floor("crm-bridge", bridge, url)?;
     let me = operator.get("/api/v1/session")?;
     let key = fs::read_to_string(stack.dir().join("ticket-service/signing-key.pem"))?;
     let key = SigningKey::from_pkcs8_pem(&key).context("the key of the ticket service")?;

@@ -11,6 +11,8 @@ pub(super) struct Line {
     pub(super) name: String,
     pub(super) connections: usize,
     pub(super) figures: Figures,
+    /// Processor time of the service per answer.
+    pub(super) processor_us: f64,
     pub(super) floor: Option<f64>,
     pub(super) aim: Option<Aim>,
 }
@@ -55,7 +57,7 @@ impl Table {
             text.push_str(&format!("{note}\n"));
         }
         let mut rows = vec![
-            ["", "connections", "per second", "p50 ms", "p95 ms", "bytes", "of floor", "aim", ""]
+            ["", "connections", "per second", "p50 ms", "p95 ms", "CPU µs", "bytes", "of floor", "aim", ""]
                 .map(str::to_owned)
                 .to_vec(),
         ];
@@ -80,6 +82,7 @@ fn row(line: &Line) -> Vec<String> {
         format!("{per_second:.0}"),
         ms(p50),
         ms(p95),
+        format!("{:.0}", line.processor_us),
         answer_bytes.to_string(),
         floor,
         aim,
@@ -160,13 +163,14 @@ mod tests {
     fn line(per_second: f64, p95_ms: u64) -> Line {
         let figures = Figures {
             answers: 100,
+            all_answers: 110,
             per_second,
             p50: Duration::from_micros(1500),
             p95: Duration::from_millis(p95_ms),
             answer_bytes: 1234,
         };
         let aim = Some(super::super::aims::READING);
-        Line { name: "list".into(), connections: 8, figures, floor: Some(10_000.0), aim }
+        Line { name: "list".into(), connections: 8, figures, processor_us: 99.6, floor: Some(10_000.0), aim }
     }
 
     #[test]
@@ -179,7 +183,7 @@ mod tests {
     #[test]
     fn figures_stand_beside_the_floor() {
         let cells = row(&line(2500.0, 3));
-        assert_eq!(cells[..7], ["list", "8", "2500", "1.50", "3.00", "1234", "0.25"]);
+        assert_eq!(cells[..8], ["list", "8", "2500", "1.50", "3.00", "100", "1234", "0.25"]);
     }
 
     #[test]

@@ -26,9 +26,11 @@ pub(super) fn session(stack: &Stack, role: &str) -> Result<(Client, String)> {
 }
 
 /// Everything that only reads.
-pub(super) fn measure(bench: &mut Bench<'_>, stack: &Stack) -> Result<()> {
+pub(super) fn measure(bench: &mut Bench<'_>, stack: &mut Stack) -> Result<()> {
+    let pid = stack.tickets().map(|service| service.pid());
+    let stack = &*stack;
     let url = stack.tickets_url();
-    bench.floor("ticket-service", url)?;
+    bench.floor("ticket-service", pid, url)?;
     let (operator, operator_headers) = session(stack, "line1")?;
     let (_, supervisor_headers) = session(stack, "supervisor")?;
     let deep = DeepPage::walk(&operator)?;
@@ -84,9 +86,11 @@ fn search(bench: &mut Bench<'_>, operator: &Client, headers: &str, url: &str) ->
 }
 
 /// Opening tickets, each on the disk before it is answered. Each also looks up its customer, in the background.
-pub(super) fn measure_creating(bench: &mut Bench<'_>, stack: &Stack) -> Result<()> {
+pub(super) fn measure_creating(bench: &mut Bench<'_>, stack: &mut Stack) -> Result<()> {
+    let pid = stack.tickets().map(|service| service.pid());
+    let stack = &*stack;
     let url = stack.tickets_url();
-    bench.floor("ticket-service", url)?;
+    bench.floor("ticket-service", pid, url)?;
     let (_, headers) = session(stack, "line1")?;
     let headers = format!("{headers}idempotency-key: bench-{PLACEHOLDER}\r\n");
     let body = json!({
