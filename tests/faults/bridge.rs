@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use bridge_contract::{CustomerRef, Grant, OperatorId, Purpose, ViewerRole};
+use bridge_contract::{CustomerRef, Grant, ViewerId, Purpose, ViewerRole};
 use dev_kit::CrmKind;
 use serde_json::{Value, json};
 use service_kit::secret::Secret;
@@ -34,7 +34,7 @@ fn resolve(ticket: u64) -> Grant {
 }
 
 fn card(ticket: u64, customer: &str) -> Result<Grant> {
-    let operator = OperatorId::new("opr_00000000")?;
+    let operator = ViewerId::new("opr_00000000")?;
     let customer_ref = CustomerRef::new(customer)?;
     Ok(Grant { ticket, purpose: Purpose::Card { operator, role: ViewerRole::Line1, customer_ref } })
 }

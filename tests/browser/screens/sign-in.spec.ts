@@ -1,4 +1,4 @@
-import { enter, expect, person, say, Screen, stack, test } from "../support/test.ts";
+import { customer, enter, expect, person, say, Screen, stack, test, writeIn } from "../support/test.ts";
 
 test("an operator signs in, stays signed in on reload, and signs out", async ({ page }) => {
   const { email, password } = person("anna");
@@ -27,11 +27,20 @@ test("a wrong password is told, and the address stays", async ({ page }) => {
   await expect(page.getByLabel(say("signin.password"))).toHaveValue("");
 });
 
-test("a session that ends while working says so and loses nothing that was written", async ({ context }) => {
+test("a session that ends while working says so, and what was written is still there", async ({ context }) => {
   const screen = await enter(context, "boris");
-  await screen.page.goto(`${stack.address}/inbox`);
-  await expect(screen.main).toBeVisible();
+  const { page } = screen;
+  const number = await writeIn(customer(22).email, "Signed out");
+  await screen.open(number);
+  await screen.box.fill("Half an answer");
   await context.clearCookies();
-  await screen.page.goto(`${stack.address}/mine`);
-  await expect(screen.page.getByLabel(say("signin.password"))).toBeVisible();
+  await screen.main.getByRole("link", { name: new RegExp(`^${say("view.mine")}`) }).click();
+  await expect(page.getByText(say("signin.ended"))).toBeVisible();
+  const { email, password } = person("boris");
+  await page.getByLabel(say("signin.email")).fill(email);
+  await page.getByLabel(say("signin.password")).fill(password);
+  await page.getByRole("button", { name: say("signin.do") }).click();
+  await expect(screen.main).toBeVisible();
+  await screen.open(number);
+  await expect(screen.box).toHaveValue("Half an answer");
 });
