@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::card::FieldKey;
-use crate::text::{CustomerRef, OperatorId};
+use crate::text::{CustomerRef, ViewerId};
 
 /// The role of the person at the screen, as the field policy names it. Administrators have none: they see no card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -53,18 +53,18 @@ pub enum Purpose {
     Resolve {},
     /// Show the card of one customer to one operator.
     Card {
-        /// The operator at the screen.
-        operator: OperatorId,
-        /// The operator's role.
+        /// The operator at the screen, or the program.
+        operator: ViewerId,
+        /// Their role.
         role: ViewerRole,
         /// The customer that the ticket belongs to.
         customer_ref: CustomerRef,
     },
     /// Show one masked field in clear, on the record.
     Reveal {
-        /// The operator at the screen.
-        operator: OperatorId,
-        /// The operator's role.
+        /// The operator at the screen, or the program.
+        operator: ViewerId,
+        /// Their role.
         role: ViewerRole,
         /// The customer that the ticket belongs to.
         customer_ref: CustomerRef,
@@ -90,7 +90,7 @@ mod tests {
         let grant = Grant {
             ticket: 10_482,
             purpose: Purpose::Reveal {
-                operator: OperatorId::new("opr_0193aabb").unwrap(),
+                operator: ViewerId::new("opr_0193aabb").unwrap(),
                 role: ViewerRole::Line2,
                 customer_ref: CustomerRef::new("cus_0193aabb").unwrap(),
                 field: FieldKey::new("person.phone").unwrap(),

@@ -17,7 +17,7 @@ pub use grant::{Grant, Purpose, ViewerRole};
 pub use question::{
     CANDIDATES_MAX, CardQuestion, ResolveAnswer, ResolveOutcome, ResolveQuestion, RevealQuestion,
 };
-pub use text::{CustomerRef, LookupEmail, LookupPhone, OperatorId, TextError};
+pub use text::{CustomerRef, LookupEmail, LookupPhone, TextError, ViewerId};
 
 /// The version of this contract. Both ends refuse another one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -107,10 +107,12 @@ bounded_text! {
 plain_debug!(CustomerRef);
 
 bounded_text! {
-    /// The operator on whose behalf the ticket service asks.
-    OperatorId, "operator id", "`opr_` and 8 to 64 letters or digits", 68, |text| is_id(text, "opr_")
+    /// On whose behalf the ticket service asks: an operator, or a program with an API key.
+    ViewerId, "viewer id", "`opr_` or `key_` and 8 to 64 letters or digits", 68, |text| {
+        is_id(text, "opr_") || is_id(text, "key_")
+    }
 }
-plain_debug!(OperatorId);
+plain_debug!(ViewerId);
 
 bounded_text! {
     /// A mail address to look somebody up by, as the customer wrote it.
@@ -141,6 +143,12 @@ mod tests {
         for wrong in ["", "cus_", "opr_0193aabbccdd", "cus_0193aabb\n", "cus_0193 aabb", "4711"] {
             assert!(CustomerRef::new(wrong).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_viewer_is_an_operator_or_a_program() {
+        assert!(ViewerId::new("opr_0193aabb").is_ok() && ViewerId::new("key_0193aabb").is_ok());
+        assert!(ViewerId::new("cus_0193aabb").is_err());
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use bridge_contract::{
-    CardQuestion, CustomerCard, CustomerRef, FieldKey, Grant, LookupEmail, LookupPhone, OperatorId, Purpose,
-    ResolveAnswer, ResolveOutcome, ResolveQuestion, RevealQuestion, RevealedField, Version, ViewerRole,
+    CardQuestion, CustomerCard, CustomerRef, FieldKey, Grant, LookupEmail, LookupPhone, Purpose,
+    ResolveAnswer, ResolveOutcome, ResolveQuestion, RevealQuestion, RevealedField, Version, ViewerId,
+    ViewerRole,
 };
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
@@ -100,7 +101,7 @@ impl From<BridgeError> for TicketError {
 #[derive(Clone, Debug)]
 pub struct Viewer {
     /// Their id.
-    pub operator: OperatorId,
+    pub operator: ViewerId,
     /// Their role.
     pub role: ViewerRole,
 }

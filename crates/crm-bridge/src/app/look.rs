@@ -1,6 +1,6 @@
 //! Looking at a customer, the part that card and reveal share: what is granted, what is known, what goes on the record.
 
-use bridge_contract::{CardField, CustomerRef, FieldKey, FieldValue, OperatorId, ViewerRole};
+use bridge_contract::{CardField, CustomerRef, FieldKey, FieldValue, ViewerId, ViewerRole};
 use service_kit::Timestamp;
 
 use super::{Bridge, BridgeError, Readings};
@@ -12,7 +12,7 @@ use crate::store::{Action, Customer, LogLine, SealedCard, Viewing};
 /// What a grant says about who may see whom.
 pub(super) struct Granted<'a> {
     pub(super) ticket: u64,
-    pub(super) operator: &'a OperatorId,
+    pub(super) operator: &'a ViewerId,
     pub(super) role: ViewerRole,
     pub(super) customer_ref: &'a CustomerRef,
 }

@@ -4,7 +4,7 @@
 mod schema;
 pub mod vault;
 
-use bridge_contract::{CustomerRef, OperatorId, ViewerRole};
+use bridge_contract::{CustomerRef, ViewerId, ViewerRole};
 use db_kit::{AnyConnection, Database, DbError, Migrations, embed_migrations, on_both};
 use diesel::prelude::*;
 use service_kit::Timestamp;
@@ -30,7 +30,7 @@ pub struct Store {
 #[derive(Debug, Clone)]
 pub struct Viewing {
     /// The person at the screen.
-    pub operator: OperatorId,
+    pub operator: ViewerId,
     /// That person's role.
     pub role: ViewerRole,
     /// For which ticket.

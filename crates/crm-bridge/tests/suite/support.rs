@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use bridge_contract::{CustomerRef, FieldKey, Grant, OperatorId, Purpose, ViewerRole};
+use bridge_contract::{CustomerRef, FieldKey, Grant, Purpose, ViewerId, ViewerRole};
 use crm_bridge::app::Bridge;
 use crm_bridge::config::Config;
 use crm_bridge::http::{Listener, serve};
@@ -307,8 +307,8 @@ fn config(crm_url: &str, keys: &Path, settings: &[(&str, &str)], down: Down) -> 
     config
 }
 
-pub(crate) fn operator() -> OperatorId {
-    OperatorId::new("opr_0193aabb").unwrap()
+pub(crate) fn operator() -> ViewerId {
+    ViewerId::new("opr_0193aabb").unwrap()
 }
 
 pub(crate) fn card_grant(ticket: u64, customer_ref: &str, role: ViewerRole) -> Grant {

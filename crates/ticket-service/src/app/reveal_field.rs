@@ -14,7 +14,7 @@ use crate::store::tickets;
 ///
 /// # Errors
 /// [`TicketError::NotFound`] if the ticket has no customer, [`TicketError::Forbidden`] for roles that see no cards and
-/// for API keys, [`TicketError::Bridge`] if the policy does not allow it or the bridge can't be asked.
+/// keys without the scope `cards:read`, [`TicketError::Bridge`] if the policy does not allow it or the bridge can't be asked.
 pub async fn reveal_field(
     app: &App,
     actor: &Actor,

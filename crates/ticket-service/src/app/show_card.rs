@@ -1,6 +1,6 @@
 //! The customer card: passes from the bridge to the screen of one operator, for one ticket, and stays nowhere here.
 
-use bridge_contract::{CustomerCard, CustomerRef, OperatorId, ViewerRole};
+use bridge_contract::{CustomerCard, CustomerRef, ViewerId, ViewerRole};
 use futures_util::future::join_all;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::app::link_customer::mark_erased;
 use crate::app::{App, permit};
 use crate::bridge::{BridgeClient, BridgeError, Viewer};
-use crate::domain::actor::{Caller, KeyScope, Role};
+use crate::domain::actor::{KeyScope, Role};
 use crate::domain::{Actor, CustomerState, TicketNumber};
 use crate::error::TicketError;
 use crate::store::customers;
@@ -53,8 +53,8 @@ pub struct Candidate {
 /// Shows the card of the customer whom the ticket belongs to.
 ///
 /// # Errors
-/// [`TicketError::TicketNotFound`]; [`TicketError::Forbidden`] for API keys: every look at a card is recorded under the
-/// name of a person; [`TicketError::Bridge`] if the operator's viewing budget is spent.
+/// [`TicketError::TicketNotFound`]; [`TicketError::Forbidden`] for a key without the scope `cards:read`;
+/// [`TicketError::Bridge`] if the viewer's budget is spent.
 pub async fn show_card(
     app: &App,
     actor: &Actor,
@@ -94,18 +94,12 @@ fn stored_ref(text: &str) -> Result<CustomerRef, TicketError> {
         .map_err(|error| TicketError::Internal(format!("a stored customer reference: {error}")))
 }
 
-/// As whom the bridge is asked; none for roles that see no cards.
+/// As whom the bridge is asked; none for roles that see no cards. A program is recorded under its key's id.
 ///
 /// # Errors
-/// [`TicketError::Forbidden`] for API keys, [`TicketError::NotSignedIn`] for the public.
+/// [`TicketError::Forbidden`] for a key without the scope `cards:read`, [`TicketError::NotSignedIn`] for the public.
 pub(crate) fn viewer(actor: &Actor) -> Result<Option<Viewer>, TicketError> {
     permit::scope(actor, KeyScope::CardsRead)?;
-    let Caller::Operator { id } = &actor.caller else {
-        return Err(TicketError::Forbidden(
-            "Customer cards are shown to people who signed in, not to API keys: every look at one is recorded under a \
-             person's name.",
-        ));
-    };
     let role = match actor.role {
         Some(Role::Line1) => ViewerRole::Line1,
         Some(Role::Line2) => ViewerRole::Line2,
@@ -113,8 +107,8 @@ pub(crate) fn viewer(actor: &Actor) -> Result<Option<Viewer>, TicketError> {
         Some(Role::Supervisor) => ViewerRole::Supervisor,
         Some(Role::Admin) | None => return Ok(None),
     };
-    let operator = OperatorId::new(id.as_str())
-        .map_err(|error| TicketError::Internal(format!("an operator's id: {error}")))?;
+    let operator = ViewerId::new(actor.caller_key())
+        .map_err(|error| TicketError::Internal(format!("a caller's id: {error}")))?;
     Ok(Some(Viewer { operator, role }))
 }
 

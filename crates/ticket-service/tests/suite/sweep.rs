@@ -163,8 +163,8 @@ const TABLE: &[Entry] = &[
     operation("uploadAttachment").scope(TicketsWrite).query("?name=log.txt").raw(b"nothing to see"),
     operation("downloadAttachment").scope(TicketsRead).id(|world| world.attachment.clone()),
     // The window.
-    operation("showCard").scope(CardsRead).person(),
-    operation("revealField").scope(CardsRead).person().json(|_| json!({"key": "person.phone"})),
+    operation("showCard").scope(CardsRead),
+    operation("revealField").scope(CardsRead).json(|_| json!({"key": "person.phone"})),
     operation("chooseCustomer").scope(TicketsWrite).json(|_| json!({"customer_ref": IRINA})),
     operation("unlinkCustomer").scope(TicketsWrite),
     operation("lookUpCustomer").scope(TicketsWrite).json(|_| json!({"email": "both@volga.example"})),
