@@ -5,7 +5,7 @@
 //! page begins. Asked in one piece ("this line `OR` assigned to me, in any state") the engine would read and sort
 //! everything within the actor's reach.
 
-use db_kit::MultiBackend;
+use db_kit::{Backend, MultiBackend};
 use diesel::expression::{AppearsOnTable, Expression, ValidGrouping, is_aggregate};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
@@ -125,6 +125,7 @@ type Stretch = Box<dyn QueryFragment<MultiBackend> + Send>;
 
 /// The condition that a ticket stands on one page of a list.
 pub(super) struct OnPage {
+    backend: Backend,
     stretches: Vec<Stretch>,
     order: &'static str,
     limit: i64,
@@ -133,6 +134,7 @@ pub(super) struct OnPage {
 impl OnPage {
     /// None if the actor sees nothing of what the filter asks for.
     pub(super) fn new(
+        backend: Backend,
         reach: &Reach,
         filter: &Filter,
         by: (SortKey, Direction),
@@ -149,7 +151,7 @@ impl OnPage {
             (_, Direction::Ascending) => "2, 1",
             (_, Direction::Descending) => "2 DESC, 1 DESC",
         };
-        (!stretches.is_empty()).then_some(Self { stretches, order, limit })
+        (!stretches.is_empty()).then_some(Self { backend, stretches, order, limit })
     }
 }
 
@@ -168,6 +170,14 @@ impl QueryId for OnPage {
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
+impl OnPage {
+    // Not bound: SQLite plans a statement anew each time a value for its LIMIT is bound, and for this one that takes
+    // longer than to run it. There are few limits.
+    fn push_order(&self, out: &mut AstPass<'_, '_, MultiBackend>) {
+        out.push_sql(&format!(" ORDER BY {} LIMIT {}", self.order, self.limit));
+    }
+}
+
 impl QueryFragment<MultiBackend> for OnPage {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
         out.push_sql("tickets.number IN (SELECT number FROM (");
@@ -175,13 +185,20 @@ impl QueryFragment<MultiBackend> for OnPage {
             if place > 0 {
                 out.push_sql(" UNION ALL ");
             }
-            stretch.walk_ast(out.reborrow())?;
+            match self.backend {
+                // Merges the stretches as far as they are needed.
+                Backend::Sqlite => stretch.walk_ast(out.reborrow())?,
+                // Would read each stretch to its end without an order and a limit of its own.
+                Backend::Postgres => {
+                    out.push_sql("(");
+                    stretch.walk_ast(out.reborrow())?;
+                    self.push_order(&mut out);
+                    out.push_sql(")");
+                }
+            }
         }
-        out.push_sql(" ORDER BY ");
-        out.push_sql(self.order);
-        // Not bound: SQLite plans a statement anew each time a value for its LIMIT is bound, and for this one that takes
-        // longer than to run it. There are few limits.
-        out.push_sql(&format!(" LIMIT {}) AS page)", self.limit));
+        self.push_order(&mut out);
+        out.push_sql(") AS page)");
         Ok(())
     }
 }

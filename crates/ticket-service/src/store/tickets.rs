@@ -252,7 +252,8 @@ pub fn page(
     start: Option<PageStart>,
     limit: i64,
 ) -> Result<Vec<TicketRow>, TicketError> {
-    let Some(on_page) = OnPage::new(&scope.actor.reach(), filter, (key, direction), start, limit) else {
+    let (backend, reach) = (scope.conn.backend(), scope.actor.reach());
+    let Some(on_page) = OnPage::new(backend, &reach, filter, (key, direction), start, limit) else {
         return Ok(vec![]);
     };
     let mut rows: Vec<TicketRow> = visible(scope).filter(on_page).load(scope.conn)?;

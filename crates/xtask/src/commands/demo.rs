@@ -42,7 +42,7 @@ enum Crm {
 pub(crate) fn run_demo(arguments: &Arguments) -> Result<()> {
     let interrupt = Interrupt::listen()?;
     let bin = match &arguments.bin {
-        Some(bin) => bin.clone(),
+        Some(bin) => bin.canonicalize().with_context(|| format!("there is no folder {}", bin.display()))?,
         None => build(arguments.quick_build)?,
     };
     let (kind, name) = match arguments.crm {
