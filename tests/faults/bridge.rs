@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use bridge_contract::{CustomerRef, Grant, ViewerId, Purpose, ViewerRole};
+use bridge_contract::{CustomerRef, Grant, Purpose, ViewerId, ViewerRole};
 use dev_kit::CrmKind;
 use serde_json::{Value, json};
 use service_kit::secret::Secret;
