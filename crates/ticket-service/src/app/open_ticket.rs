@@ -93,8 +93,10 @@ pub async fn open_public_request(
     new: NewTicket,
     key: Option<IdempotencyKey>,
 ) -> Result<TicketNumber, TicketError> {
+    // The history shows who asked by the name that they gave.
+    let actor = Actor { name: new.requester.name.as_str().to_owned(), ..Actor::public() };
     app.store
-        .write(&Actor::public(), move |scope| {
+        .write(&actor, move |scope| {
             once(scope, key.as_ref(), |scope| insert(scope, &new, Line::FIRST))
         })
         .await

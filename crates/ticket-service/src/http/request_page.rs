@@ -56,7 +56,7 @@ impl Language {
 /// All words of the page: key, English, Russian.
 const TEXTS: &[(&str, &str, &str)] = &[
     ("title", "New request", "Новое обращение"),
-    ("lead", "Tell us what happened. We answer by mail.", "Расскажите, что случилось. Мы ответим по почте."),
+    ("lead", "Tell us what happened, and how to reach you.", "Расскажите, что случилось и как с вами связаться."),
     ("name", "Your name", "Ваше имя"),
     ("name.wrong", "Write your name on one line.", "Напишите имя в одну строку."),
     ("email", "Your mail address", "Адрес почты"),
@@ -113,7 +113,7 @@ const TEXTS: &[(&str, &str, &str)] = &[
     ),
     ("taken", "We have your request", "Обращение принято"),
     ("number", "Its number is", "Его номер"),
-    ("reply", "We answer to", "Мы ответим на адрес"),
+    ("reply", "We reach you at", "Мы свяжемся с вами по адресу"),
     ("another", "Send another request", "Отправить ещё одно обращение"),
 ];
 
