@@ -185,16 +185,15 @@ impl QueryFragment<MultiBackend> for OnPage {
             if place > 0 {
                 out.push_sql(" UNION ALL ");
             }
-            match self.backend {
-                // Merges the stretches as far as they are needed.
-                Backend::Sqlite => stretch.walk_ast(out.reborrow())?,
-                // Would read each stretch to its end without an order and a limit of its own.
-                Backend::Postgres => {
-                    out.push_sql("(");
-                    stretch.walk_ast(out.reborrow())?;
-                    self.push_order(&mut out);
-                    out.push_sql(")");
-                }
+            // SQLite merges the stretches as far as they are needed. PostgreSQL reads each of several to its end, unless
+            // it has an order and a limit of its own.
+            if self.backend == Backend::Postgres && self.stretches.len() > 1 {
+                out.push_sql("(");
+                stretch.walk_ast(out.reborrow())?;
+                self.push_order(&mut out);
+                out.push_sql(")");
+            } else {
+                stretch.walk_ast(out.reborrow())?;
             }
         }
         self.push_order(&mut out);
