@@ -104,7 +104,7 @@ pub async fn seed(app: &App, count: u64, seed: u64) -> Result<(), TicketError> {
             .await?;
         done += batch;
     }
-    Ok(())
+    app.store.gather_statistics().await
 }
 
 fn queues_named(scope: &mut Scope<'_>, names: &[String]) -> Result<Vec<String>, TicketError> {

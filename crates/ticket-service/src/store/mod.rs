@@ -28,6 +28,7 @@ pub mod tickets;
 use std::sync::Arc;
 
 use db_kit::{AnyConnection, Backend, Database, Heard, Migrations, embed_migrations};
+use diesel::connection::SimpleConnection;
 use service_kit::{Clock, Ids, Timestamp};
 use tokio::sync::Notify;
 use tokio::sync::broadcast::error::RecvError;
@@ -136,6 +137,17 @@ impl Store {
     /// The database itself, for health, metrics and shutting down.
     pub fn database(&self) -> &Database {
         &self.database
+    }
+
+    /// Lets PostgreSQL learn how much was written at once; by itself it would within minutes, and plan badly until then.
+    ///
+    /// # Errors
+    /// [`TicketError::Database`].
+    pub async fn gather_statistics(&self) -> Result<(), TicketError> {
+        if self.database.backend() != Backend::Postgres {
+            return Ok(());
+        }
+        self.database.write(|conn| Ok::<_, TicketError>(conn.batch_execute("ANALYZE")?)).await
     }
 
     /// Runs a use case that only reads, in one transaction.
