@@ -9,6 +9,7 @@ import type {
   NewOperator,
   NewTicket,
   OperatorChange,
+  PasswordChange,
   Person,
   QueueChange,
   TicketChange,
@@ -33,6 +34,7 @@ export const session = {
   signIn: (email: string, password: string) => answer(client.POST(`${API}/session`, { body: { email, password } })),
   signOut: () => answer(client.DELETE(`${API}/session`)),
   setLocale: (locale: "en" | "ru") => answer(client.PATCH(`${API}/session`, { body: { locale } })),
+  changePassword: (body: PasswordChange) => answer(client.PUT(`${API}/session/password`, { body })),
 };
 
 export const tickets = {

@@ -62,6 +62,7 @@ export type NewTicket = Schemas["OpenTicketBody"];
 export type HandOver = Schemas["HandOverBody"];
 export type NewOperator = Schemas["NewOperator"];
 export type OperatorChange = Schemas["OperatorChange"];
+export type PasswordChange = Schemas["PasswordChange"];
 export type QueueChange = Schemas["ChangeQueueBody"];
 export type NewApiKey = Schemas["NewApiKey"];
 export type TicketQuery = NonNullable<operations["listTickets"]["parameters"]["query"]>;

@@ -159,6 +159,9 @@ export function commands(): Command[] {
     simple("settings", "app", [","], t("settings"), true, () => {
       screen.dialog = "settings";
     }),
+    simple("password", "app", [], t("password.title"), true, () => {
+      screen.dialog = "password";
+    }),
     simple("sign-out", "app", [], t("sign_out"), true, () => void session.signOut()),
   ];
 }

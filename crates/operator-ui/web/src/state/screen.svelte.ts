@@ -1,7 +1,7 @@
 // What is open above and beside the work: dialogs, drawers, the composer's mode.
 import type { Mode } from "../lib/draft";
 
-export type Dialog = "keys" | "handover" | "new" | "settings";
+export type Dialog = "keys" | "handover" | "new" | "password" | "settings";
 /** Pages of the palette: everything, or the choices for one property of the open ticket. */
 export type PalettePage = "all" | "status" | "assignee" | "priority" | "queue" | "tags";
 
