@@ -96,9 +96,7 @@ pub async fn open_public_request(
     // The history shows who asked by the name that they gave.
     let actor = Actor { name: new.requester.name.as_str().to_owned(), ..Actor::public() };
     app.store
-        .write(&actor, move |scope| {
-            once(scope, key.as_ref(), |scope| insert(scope, &new, Line::FIRST))
-        })
+        .write(&actor, move |scope| once(scope, key.as_ref(), |scope| insert(scope, &new, Line::FIRST)))
         .await
 }
 

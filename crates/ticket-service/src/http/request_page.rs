@@ -56,7 +56,11 @@ impl Language {
 /// All words of the page: key, English, Russian.
 const TEXTS: &[(&str, &str, &str)] = &[
     ("title", "New request", "Новое обращение"),
-    ("lead", "Tell us what happened, and how to reach you.", "Расскажите, что случилось и как с вами связаться."),
+    (
+        "lead",
+        "Tell us what happened, and how to reach you.",
+        "Расскажите, что случилось и как с вами связаться.",
+    ),
     ("name", "Your name", "Ваше имя"),
     ("name.wrong", "Write your name on one line.", "Напишите имя в одну строку."),
     ("email", "Your mail address", "Адрес почты"),

@@ -375,7 +375,7 @@ export interface paths {
          * Show the customer card
          * @description What the field policy lets your role see of the customer whom the ticket belongs to; `state` says how far that is
          *     known. Comes from the CRM through the bridge and is kept nowhere. Supervisors see their own selection; administrators
-         *     see no card (`withheld`). Every look is recorded, under the name of a person; API keys are therefore refused.
+         *     see no card (`withheld`). Every look is recorded; a program needs the scope `cards:read` and is recorded as its key.
          */
         get: operations["showCard"];
         put?: never;
