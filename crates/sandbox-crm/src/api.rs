@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::calls::Call;
+use crate::crowd::{Crowd, Members};
+use crate::gone::Tombstone;
 use crate::model::{Company, Contact, Records};
 use crate::{App, faults, wire};
 
@@ -23,6 +25,8 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config.service(
         web::scope("/api/v1")
             .route("/contacts", web::get().to(list_contacts))
+            .route("/contacts/gone", web::get().to(list_gone))
+            .route("/contacts/{id}/merge", web::post().to(merge_contact))
             .service(contact)
             .route("/companies", web::get().to(list_companies))
             .route("/companies/{id}", web::get().to(get_company))
@@ -81,6 +85,9 @@ struct ContactChange {
 }
 
 async fn list_contacts(app: Data<App>, request: HttpRequest) -> HttpResponse {
+    if let Some(crowd) = &app.crowd {
+        return crowd_list(&app, crowd, &request);
+    }
     answer(&app, &request, |records, ask| {
         let query: ListQuery = ask.query()?;
         let email = query.email.as_deref().map(str::to_lowercase);
@@ -95,6 +102,9 @@ async fn list_contacts(app: Data<App>, request: HttpRequest) -> HttpResponse {
 }
 
 async fn get_contact(app: Data<App>, request: HttpRequest, id: Path<String>) -> HttpResponse {
+    if let Some(crowd) = &app.crowd {
+        return crowd_one(&app, crowd, &request, &id);
+    }
     answer(&app, &request, |records, ask| {
         let contact = records.contacts.get(id.as_str()).ok_or_else(Refusal::missing)?;
         let query: OneQuery = ask.query()?;
@@ -161,13 +171,21 @@ async fn change_contact(
         return finish(&app, &request, StatusCode::UNAUTHORIZED, refusal);
     }
     let now = app.now();
+    if let Some(crowd) = &app.crowd {
+        let status = if crowd.touch(&id, now) { StatusCode::OK } else { StatusCode::NOT_FOUND };
+        return finish(&app, &request, status, json!({ "id": id.as_str() }));
+    }
     let written = app.store.write(|records| {
         let contact = records.contacts.get_mut(id.as_str())?;
         apply(contact, change, now);
-        Some(wire::object(contact))
+        let contact = contact.clone();
+        Some((wire::object(&contact), wire::contact(records, &contact)))
     });
     match written {
-        Ok(Some(contact)) => finish(&app, &request, StatusCode::OK, contact),
+        Ok(Some((contact, everything))) => {
+            tell(&app, "contact.changed", &id, everything);
+            finish(&app, &request, StatusCode::OK, contact)
+        }
         Ok(None) => finish(&app, &request, StatusCode::NOT_FOUND, Refusal::missing().body()),
         Err(error) => {
             let sentence = format!("the change could not be kept: {error:#}");
@@ -200,13 +218,137 @@ async fn erase_contact(app: Data<App>, request: HttpRequest, id: Path<String>) -
     if let Err(refusal) = app.authorise(&request) {
         return finish(&app, &request, StatusCode::UNAUTHORIZED, refusal);
     }
+    let now = app.now();
+    if let Some(crowd) = &app.crowd {
+        let status = if crowd.remove(&id, now) { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND };
+        return finish(&app, &request, status, Value::Null);
+    }
     match app.store.write(|records| records.erase(&id)) {
-        Ok(true) => finish(&app, &request, StatusCode::NO_CONTENT, Value::Null),
+        Ok(true) => {
+            app.gone.add(Tombstone { id: id.clone(), at: now, merged_into: None });
+            tell(&app, "contact.erased", &id, Value::Null);
+            finish(&app, &request, StatusCode::NO_CONTENT, Value::Null)
+        }
         Ok(false) => finish(&app, &request, StatusCode::NOT_FOUND, Refusal::missing().body()),
         Err(error) => {
             let sentence = format!("the erasure could not be kept: {error:#}");
             finish(&app, &request, StatusCode::INTERNAL_SERVER_ERROR, json!({ "error": sentence }))
         }
+    }
+}
+
+/// What a merge takes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Merge {
+    into: String,
+}
+
+async fn merge_contact(
+    app: Data<App>,
+    request: HttpRequest,
+    id: Path<String>,
+    body: Result<Json<Merge>, actix_web::Error>,
+) -> HttpResponse {
+    if let Err(refusal) = app.authorise(&request) {
+        return finish(&app, &request, StatusCode::UNAUTHORIZED, refusal);
+    }
+    let Ok(Json(Merge { into })) = body else {
+        let sentence = "say into whose record: {\"into\": \"ct_…\"}";
+        return finish(&app, &request, StatusCode::BAD_REQUEST, json!({ "error": sentence }));
+    };
+    let now = app.now();
+    let merged = app.store.write(|records| {
+        let both = *id != into && records.contacts.contains_key(&into);
+        both && records.erase(&id)
+    });
+    match merged {
+        Ok(true) => {
+            app.gone.add(Tombstone { id: id.clone(), at: now, merged_into: Some(into.clone()) });
+            tell(&app, "contact.merged", &id, json!({ "into": into }));
+            finish(&app, &request, StatusCode::NO_CONTENT, Value::Null)
+        }
+        Ok(false) => finish(&app, &request, StatusCode::NOT_FOUND, Refusal::missing().body()),
+        Err(error) => {
+            let sentence = format!("the merge could not be kept: {error:#}");
+            finish(&app, &request, StatusCode::INTERNAL_SERVER_ERROR, json!({ "error": sentence }))
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GoneQuery {
+    since: Option<Timestamp>,
+}
+
+/// Who was erased or merged since then.
+async fn list_gone(app: Data<App>, request: HttpRequest) -> HttpResponse {
+    answer(&app, &request, |_, ask| {
+        let query: GoneQuery = ask.query()?;
+        let mut items: Vec<Tombstone> = app.gone.since(query.since);
+        if let Some(crowd) = &app.crowd {
+            let removed = crowd.removed_since(query.since).into_iter();
+            items.extend(removed.map(|(id, at)| Tombstone { id, at, merged_into: None }));
+        }
+        Ok(json!({ "items": items, "next_cursor": Value::Null }))
+    })
+}
+
+/// Tells whoever wants to know. What stands in the record is none of their business; CRMs send it all the same.
+fn tell(app: &App, kind: &'static str, id: &str, record: Value) {
+    if let Some(target) = &app.webhook {
+        target.tell(kind, id, record, app.now());
+    }
+}
+
+fn crowd_members(app: &App, fields: Option<&str>) -> Result<Members, Refusal> {
+    match fields.filter(|_| !app.conduct.get().ignore_fields) {
+        None => Ok(Members::all()),
+        Some(fields) => {
+            Members::named(fields).map_err(|name| Refusal::bad(format!("there is no field {name}")))
+        }
+    }
+}
+
+fn crowd_list(app: &App, crowd: &Crowd, request: &HttpRequest) -> HttpResponse {
+    let page = || -> Result<String, Refusal> {
+        let query: ListQuery =
+            Query::from_query(request.query_string()).map(Query::into_inner).map_err(Refusal::bad)?;
+        let members = crowd_members(app, query.fields.as_deref())?;
+        let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
+        if !(1..=LIMIT_MAX).contains(&limit) {
+            return Err(Refusal::bad(format!("limit must be between 1 and {LIMIT_MAX}")));
+        }
+        Ok(match (&query.email, &query.phone) {
+            (Some(email), _) => crowd.by_email(email, &members),
+            (None, Some(phone)) => crowd.by_phone(&digits(phone), &members),
+            (None, None) => crowd.page(query.updated_since, query.cursor.as_deref(), limit, &members),
+        }
+        .body)
+    };
+    crowd_answer(app, request, page())
+}
+
+fn crowd_one(app: &App, crowd: &Crowd, request: &HttpRequest, id: &str) -> HttpResponse {
+    let one = || -> Result<String, Refusal> {
+        let query: OneQuery =
+            Query::from_query(request.query_string()).map(Query::into_inner).map_err(Refusal::bad)?;
+        crowd.one(id, &crowd_members(app, query.fields.as_deref())?).ok_or_else(Refusal::missing)
+    };
+    crowd_answer(app, request, one())
+}
+
+fn crowd_answer(app: &App, request: &HttpRequest, body: Result<String, Refusal>) -> HttpResponse {
+    if let Err(refusal) = app.authorise(request) {
+        return finish(app, request, StatusCode::UNAUTHORIZED, refusal);
+    }
+    match body {
+        Ok(body) => {
+            note(app, request, StatusCode::OK);
+            HttpResponse::Ok().content_type("application/json").body(body)
+        }
+        Err(refusal) => finish(app, request, refusal.0, refusal.body()),
     }
 }
 

@@ -6,13 +6,16 @@
 mod api;
 pub mod behaviour;
 pub mod calls;
+pub mod crowd;
 mod debug;
 mod faults;
 mod generate;
+pub mod gone;
 pub mod markers;
 pub mod model;
 mod store;
 mod ui;
+pub mod webhook;
 pub mod wire;
 
 use std::net::{SocketAddr, TcpListener};
@@ -45,6 +48,10 @@ pub struct Settings {
     pub data: Option<PathBuf>,
     /// What to generate if there is no data yet.
     pub recipe: Recipe,
+    /// Instead of generated records: so many customers that are made when they are asked for.
+    pub crowd: Option<u64>,
+    /// Whom to tell of changed contacts.
+    pub webhook: Option<webhook::Target>,
     /// How to behave at the start.
     pub behaviour: Behaviour,
     /// Tells the time.
@@ -56,6 +63,9 @@ pub(crate) struct App {
     pub(crate) store: Store,
     pub(crate) conduct: Conduct,
     pub(crate) calls: Calls,
+    pub(crate) crowd: Option<crowd::Crowd>,
+    pub(crate) gone: gone::Gone,
+    pub(crate) webhook: Option<webhook::Target>,
     secret: String,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
@@ -93,6 +103,9 @@ pub fn start(settings: Settings) -> Result<Running> {
         store,
         conduct: Conduct::new(settings.behaviour),
         calls: Calls::default(),
+        crowd: settings.crowd.map(crowd::Crowd::new),
+        gone: gone::Gone::default(),
+        webhook: settings.webhook,
         secret: settings.secret,
         clock: settings.clock,
     });

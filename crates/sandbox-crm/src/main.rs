@@ -11,6 +11,7 @@ use clap::Parser;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sandbox_crm::behaviour::Behaviour;
+use sandbox_crm::webhook::Target;
 use sandbox_crm::{Recipe, Settings};
 
 /// A small CRM with contacts, deals and invoices, for trying out and for tests; never deploy it
@@ -38,6 +39,15 @@ struct Arguments {
     /// Make every sensitive value unique, and list them in this file
     #[arg(long)]
     markers: Option<PathBuf>,
+    /// Instead of generated customers: so many that are made when they are asked for, for benchmarks
+    #[arg(long, conflicts_with = "markers")]
+    crowd: Option<u64>,
+    /// Where to post when a contact was changed, erased or merged
+    #[arg(long, requires = "webhook_secret")]
+    webhook: Option<String>,
+    /// The key that signs those posts
+    #[arg(long)]
+    webhook_secret: Option<String>,
     /// Ignore `fields` and always answer everything, as several CRMs do
     #[arg(long)]
     ignore_fields: bool,
@@ -57,6 +67,8 @@ async fn main() -> Result<()> {
         secret: secret(arguments.secret, arguments.secret_file.as_deref())?,
         data: arguments.data,
         recipe,
+        crowd: arguments.crowd,
+        webhook: arguments.webhook.zip(arguments.webhook_secret).map(|(url, secret)| Target { url, secret }),
         behaviour: Behaviour { ignore_fields: arguments.ignore_fields, ..Behaviour::default() },
         clock: Arc::new(now),
     })?;

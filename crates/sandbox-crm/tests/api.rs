@@ -152,3 +152,33 @@ async fn a_visitor_finds_a_customer_and_sees_deals_and_credit_limit() {
     let hostile = crm.page("/?q=%3Cscript%3Ealert(1)%3C/script%3E").await;
     assert!(!hostile.contains("<script"));
 }
+
+#[actix_web::test]
+async fn who_was_erased_or_merged_leaves_a_tombstone() {
+    let crm = Peer::start();
+    assert_eq!(crm.delete("/api/v1/contacts/ct_1002").await, 204);
+    let merge = crm.http.post(crm.url("/api/v1/contacts/ct_1003/merge")).bearer_auth(peer::KEY);
+    assert_eq!(merge.json(&json!({"into": "ct_1004"})).send().await.unwrap().status(), 204);
+    assert_eq!(crm.try_get("/api/v1/contacts/ct_1003").await.0, 404);
+    let gone = crm.get("/api/v1/contacts/gone").await;
+    assert_eq!(gone["items"][0]["id"], "ct_1002");
+    assert_eq!(gone["items"][0]["merged_into"], Value::Null);
+    assert_eq!(gone["items"][1]["merged_into"], "ct_1004");
+    let later = crm.get("/api/v1/contacts/gone?since=2027-01-01T00:00:00Z").await;
+    assert_eq!(later["items"], json!([]));
+}
+
+#[actix_web::test]
+async fn a_crowd_of_any_size_is_listed_page_by_page() {
+    let crm = Peer::with_crowd(1_000_000);
+    let first = crm.get("/api/v1/contacts?limit=200&fields=full_name,company.name").await;
+    assert_eq!(first["items"].as_array().unwrap().len(), 200);
+    assert_eq!(first["items"][199]["id"], "cr_0000199");
+    assert!(first["items"][0].get("deals").is_none());
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = crm.get(&format!("/api/v1/contacts?limit=2&cursor={cursor}")).await;
+    assert_eq!(second["items"][0]["id"], "cr_0000200");
+    assert!(second["items"][0]["deals"][0]["amount"].is_number());
+    let found = crm.get("/api/v1/contacts?email=person999999@crowd.example&fields=email").await;
+    assert_eq!(found["items"][0]["id"], "cr_0999999");
+}

@@ -74,6 +74,8 @@ pub(crate) fn sandbox() -> (String, actix_web::dev::ServerHandle) {
             marked: true,
             today: jiff::civil::date(2026, 11, 21),
         },
+        crowd: None,
+        webhook: None,
         behaviour: Behaviour::default(),
         clock: Arc::new(|| "2026-11-21T09:00:00Z".parse().unwrap()),
     })

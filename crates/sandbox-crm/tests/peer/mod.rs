@@ -14,7 +14,7 @@ use sandbox_crm::behaviour::Behaviour;
 use sandbox_crm::{Recipe, Settings};
 use serde_json::Value;
 
-const KEY: &str = "test-key";
+pub(crate) const KEY: &str = "test-key";
 
 pub(crate) struct Peer {
     pub(crate) http: reqwest::Client,
@@ -29,19 +29,25 @@ pub(crate) fn now() -> jiff::Timestamp {
 
 impl Peer {
     pub(crate) fn start() -> Self {
-        Self::run(None)
+        Self::run(None, None)
     }
 
     pub(crate) fn with_data(file: &Path) -> Self {
-        Self::run(Some(file.to_owned()))
+        Self::run(Some(file.to_owned()), None)
     }
 
-    fn run(data: Option<PathBuf>) -> Self {
+    pub(crate) fn with_crowd(size: u64) -> Self {
+        Self::run(None, Some(size))
+    }
+
+    fn run(data: Option<PathBuf>, crowd: Option<u64>) -> Self {
         let running = sandbox_crm::start(Settings {
             listen: "127.0.0.1:0".parse().unwrap(),
             secret: KEY.to_owned(),
             data,
             recipe: Recipe { seed: 5, customers: 40, marked: false, today: jiff::civil::date(2026, 11, 21) },
+            crowd,
+            webhook: None,
             behaviour: Behaviour::default(),
             clock: Arc::new(now),
         })
