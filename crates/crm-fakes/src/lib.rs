@@ -16,10 +16,11 @@ pub mod marks;
 pub mod people;
 mod server;
 pub mod switch;
+pub mod tokens;
 pub mod wire;
 
 use std::io;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use actix_web::dev::ServerHandle;
 use jiff::Timestamp;
@@ -76,6 +77,7 @@ impl Fake {
             marks: Marks::default(),
             switch: Switch::default(),
             log: Log::new(crm.secrets()),
+            notes: Mutex::new(Vec::new()),
             clock: self.clock,
             url: OnceLock::new(),
         });
@@ -94,6 +96,7 @@ pub struct World {
     pub switch: Switch,
     /// What was asked.
     pub log: Log,
+    notes: Mutex<Vec<Note>>,
     clock: Clock,
     url: OnceLock<String>,
 }
@@ -118,6 +121,36 @@ impl World {
     pub fn write<T>(&self, change: impl FnOnce(&mut People) -> T) -> T {
         change(&mut self.people.write().unwrap_or_else(PoisonError::into_inner))
     }
+
+    /// Keeps a note; answers its number.
+    pub fn note(&self, person: u32, text: &str) -> usize {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.push(Note { person, text: text.to_owned() });
+        notes.len()
+    }
+
+    /// [`Fault::PageShift`](switch::Fault::PageShift): whoever was changed first is changed again, so that everybody
+    /// else moves up by one. To be called when a page after the first is asked for.
+    pub fn shift(&self) {
+        if self.switch.take(switch::Fault::PageShift) {
+            let now = self.now();
+            let first = self.read(|people| people.by_change().first().map(|person| person.number));
+            self.write(|people| {
+                if let Some(person) = first.and_then(|number| people.person_mut(number)) {
+                    person.updated = now;
+                }
+            });
+        }
+    }
+}
+
+/// A note that was written to a record: the one thing that the bridge may write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// The number of the person, 0 if there is no such person.
+    pub person: u32,
+    /// What it says.
+    pub text: String,
 }
 
 /// A CRM that listens until this is dropped.
@@ -149,6 +182,11 @@ impl<C> Running<C> {
     /// What must not get out.
     pub fn marks(&self) -> &Marks {
         &self.world.marks
+    }
+
+    /// The notes that were written.
+    pub fn notes(&self) -> Vec<Note> {
+        self.world.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A person as it is now. Panics if there is none with that number: tests know whom they ask for.

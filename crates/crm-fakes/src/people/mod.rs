@@ -95,7 +95,7 @@ impl Person {
 pub struct Phone {
     /// `+49301234501`
     pub e164: String,
-    /// As somebody typed it into the CRM: `+49 30 123 45-01`.
+    /// As it stands in the CRM: as above for odd numbers of persons, `+49 (30) 200-0002` for even ones.
     pub typed: String,
     /// Whether it is a mobile phone.
     pub mobile: bool,
@@ -137,6 +137,14 @@ pub struct Company {
     pub created: Timestamp,
     /// When it was last changed.
     pub updated: Timestamp,
+}
+
+impl Phone {
+    /// Whether these digits end with the given ones, of which at least six must be given.
+    pub fn ends_with(&self, digits: &str) -> bool {
+        let digits: String = digits.chars().filter(char::is_ascii_digit).collect();
+        digits.len() >= 6 && self.e164.ends_with(&digits)
+    }
 }
 
 impl Company {
@@ -230,7 +238,11 @@ fn phone(prefix: &str, rest: u32, mobile: bool) -> Phone {
     let (country, area) = prefix.split_at(prefix.len().min(3));
     let rest = format!("{rest:07}");
     let (head, tail) = rest.split_at(3);
-    Phone { e164: format!("{prefix}{rest}"), typed: format!("{country} ({area}) {head}-{tail}"), mobile }
+    let e164 = format!("{prefix}{rest}");
+    // Half of them were imported, half were typed by somebody.
+    let imported = tail.bytes().last().is_some_and(|digit| digit % 2 == 1);
+    let typed = if imported { e164.clone() } else { format!("{country} ({area}) {head}-{tail}") };
+    Phone { e164, typed, mobile }
 }
 
 fn company(number: u32) -> Company {
