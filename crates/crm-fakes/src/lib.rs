@@ -11,11 +11,13 @@
 //! assert!(crm.log().forbidden().is_empty());
 //! ```
 
+pub mod hubspot;
 pub mod log;
 pub mod marks;
 pub mod people;
 mod server;
 pub mod switch;
+pub mod times;
 pub mod tokens;
 pub mod wire;
 

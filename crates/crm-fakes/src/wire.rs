@@ -124,15 +124,17 @@ impl Answer {
     /// Tells the log that something was touched that the bridge must never touch.
     #[must_use]
     pub fn forbidden(mut self, what: impl Into<String>) -> Self {
-        self.forbidden.push(what.into());
+        let what = what.into();
+        if !self.forbidden.contains(&what) {
+            self.forbidden.push(what);
+        }
         self
     }
 
     /// The same for several.
     #[must_use]
-    pub fn forbidding<I: IntoIterator<Item = String>>(mut self, what: I) -> Self {
-        self.forbidden.extend(what);
-        self
+    pub fn forbidding<I: IntoIterator<Item = String>>(self, what: I) -> Self {
+        what.into_iter().fold(self, Self::forbidden)
     }
 
     /// The body as JSON.

@@ -3,4 +3,5 @@
 #![cfg(test)]
 
 mod base;
+mod hubspot;
 mod support;
