@@ -51,6 +51,8 @@ pub struct Grant {
 pub enum Purpose {
     /// Find out which customer wrote; the ticket service asks on its own behalf.
     Resolve {},
+    /// Learn which customers were erased or merged; the ticket service asks on its own behalf, for ticket 0.
+    Changes {},
     /// Show the card of one customer to one operator.
     Card {
         /// The operator at the screen, or the program.

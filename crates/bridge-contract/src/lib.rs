@@ -5,6 +5,7 @@
 //! fit can't be built, so it can't cross.
 
 pub mod card;
+pub mod changes;
 pub mod grant;
 pub mod question;
 pub mod text;
@@ -13,6 +14,7 @@ pub use card::{
     AsOf, CardField, CustomerCard, DateText, FIELDS_MAX, FieldKey, FieldValue, Label, Line, MASK_CHARS_MAX,
     Mask, PolicyHash, PolicyStamp, RevealedField, VALUE_CHARS_MAX,
 };
+pub use changes::{CHANGES_MAX, ChangeKind, ChangesAnswer, ChangesQuestion, CustomerChange};
 pub use grant::{Grant, Purpose, ViewerRole};
 pub use question::{
     CANDIDATES_MAX, CardQuestion, ResolveAnswer, ResolveOutcome, ResolveQuestion, RevealQuestion,

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use bridge_contract::{
-    CardQuestion, CustomerCard, CustomerRef, FieldKey, Grant, LookupEmail, LookupPhone, Purpose,
-    ResolveAnswer, ResolveOutcome, ResolveQuestion, RevealQuestion, RevealedField, Version, ViewerId,
-    ViewerRole,
+    CardQuestion, ChangesAnswer, ChangesQuestion, CustomerCard, CustomerChange, CustomerRef, FieldKey, Grant,
+    LookupEmail, LookupPhone, Purpose, ResolveAnswer, ResolveOutcome, ResolveQuestion, RevealQuestion,
+    RevealedField, Version, ViewerId, ViewerRole,
 };
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
@@ -203,6 +203,17 @@ impl BridgeClient {
         } else {
             Err(BridgeError::Unavailable("the bridge answered with another customer"))
         }
+    }
+
+    /// Which customers were erased or merged after that change?
+    ///
+    /// # Errors
+    /// Any [`BridgeError`].
+    pub async fn changes(&self, after: u64, request_id: &str) -> Result<Vec<CustomerChange>, BridgeError> {
+        let question = ChangesQuestion { version: Version, after };
+        let grant = Grant { ticket: 0, purpose: Purpose::Changes {} };
+        let answer: ChangesAnswer = self.ask("v1/customer-changes", grant, &question, request_id).await?;
+        Ok(answer.changes)
     }
 
     /// Shows one masked field in clear; the bridge records it.

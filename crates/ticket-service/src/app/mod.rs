@@ -4,6 +4,7 @@ pub mod api_keys;
 pub mod attachments;
 pub mod change_ticket;
 pub mod close_resolved;
+pub mod follow_customers;
 pub mod link_customer;
 pub mod list_tickets;
 pub mod live;

@@ -23,13 +23,16 @@ pub enum Job {
     CloseResolved {},
     /// Remove what nobody will ask for again: files that were never sent, old idempotency keys.
     TidyUp {},
+    /// Ask the bridge which customers were erased or merged.
+    FollowCustomers {},
 }
 
 impl Job {
     /// The jobs that never end but come again: id, job, and milliseconds from the end of one run to the next.
-    pub const RECURRING: [(&'static str, Self, i64); 2] = [
+    pub const RECURRING: [(&'static str, Self, i64); 3] = [
         ("job_close_resolved", Self::CloseResolved {}, 10 * 60 * 1_000),
         ("job_tidy_up", Self::TidyUp {}, 60 * 60 * 1_000),
+        ("job_follow_customers", Self::FollowCustomers {}, 60 * 1_000),
     ];
 
     /// How long the recurring job with this id rests; none if it is not a recurring one.

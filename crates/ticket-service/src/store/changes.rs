@@ -12,7 +12,7 @@ use crate::domain::{Line, Reach};
 const BACKLOG_CHANGES_MAX: usize = 1024;
 
 /// What can happen to a ticket. What another node reports under a newer name is a mere change.
-const KINDS: [&str; 11] = [
+const KINDS: [&str; 12] = [
     "opened",
     "changed",
     "answered",
@@ -23,6 +23,7 @@ const KINDS: [&str; 11] = [
     "customer_not_found",
     "customer_unlinked",
     "customer_erased",
+    "customer_merged",
     "closed",
 ];
 

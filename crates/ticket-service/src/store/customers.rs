@@ -1,12 +1,13 @@
 //! Which customer a ticket belongs to: opaque references of the bridge and nothing else.
 
+use db_kit::on_both;
 use diesel::prelude::*;
 
 use crate::domain::CustomerState;
 use crate::error::TicketError;
 use crate::store::Scope;
 use crate::store::events::{self, FieldChange};
-use crate::store::schema::customer_candidates;
+use crate::store::schema::{customer_candidates, customer_feed};
 use crate::store::tickets::{self, TicketRecord};
 
 /// What is to be known about the customer of a ticket from now on.
@@ -24,12 +25,14 @@ pub enum Link {
     Unlinked,
     /// The customer was erased in the CRM.
     Erased,
+    /// The CRM merged the customer into this one.
+    Merged(String),
 }
 
 impl Link {
     fn state(&self) -> CustomerState {
         match self {
-            Self::Found(_) | Self::Chosen(_) => CustomerState::Linked,
+            Self::Found(_) | Self::Chosen(_) | Self::Merged(_) => CustomerState::Linked,
             Self::FoundSeveral(_) => CustomerState::Several,
             Self::FoundNobody | Self::Unlinked => CustomerState::None,
             Self::Erased => CustomerState::Erased,
@@ -38,7 +41,9 @@ impl Link {
 
     fn customer_ref(&self) -> Option<String> {
         match self {
-            Self::Found(customer_ref) | Self::Chosen(customer_ref) => Some(customer_ref.clone()),
+            Self::Found(customer_ref) | Self::Chosen(customer_ref) | Self::Merged(customer_ref) => {
+                Some(customer_ref.clone())
+            }
             _ => None,
         }
     }
@@ -51,6 +56,7 @@ impl Link {
             Self::FoundNobody => "customer_not_found",
             Self::Unlinked => "customer_unlinked",
             Self::Erased => "customer_erased",
+            Self::Merged(_) => "customer_merged",
         }
     }
 }
@@ -74,7 +80,7 @@ pub fn set(scope: &mut Scope<'_>, before: &TicketRecord, link: &Link) -> Result<
         Link::FoundSeveral(several) => replace_candidates(scope, before, several)?,
         Link::FoundNobody | Link::Erased => replace_candidates(scope, before, &[])?,
         // They stay, so that a wrong choice can be put right.
-        Link::Chosen(_) | Link::Unlinked => {}
+        Link::Chosen(_) | Link::Unlinked | Link::Merged(_) => {}
     }
     if (before.customer_state, &before.customer_ref) == (link.state(), &link.customer_ref())
         && link.state() != CustomerState::Several
@@ -92,6 +98,45 @@ pub fn set(scope: &mut Scope<'_>, before: &TicketRecord, link: &Link) -> Result<
     let changes: Vec<FieldChange> = change.into_iter().collect();
     events::record(scope, after.ticket_number(), link.kind(), &changes, None)?;
     Ok(after)
+}
+
+/// How far the bridge's changes of customers have been followed.
+pub fn followed(scope: &mut Scope<'_>) -> Result<u64, TicketError> {
+    let after: Option<i64> =
+        customer_feed::table.select(customer_feed::after).first(scope.conn).optional()?;
+    Ok(after.and_then(|after| u64::try_from(after).ok()).unwrap_or(0))
+}
+
+/// Changes of customers are followed up to this one.
+pub fn set_followed(scope: &mut Scope<'_>, after: u64) -> Result<(), TicketError> {
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let row = (customer_feed::id.eq(1), customer_feed::after.eq(after));
+    on_both!(scope.conn, |conn| diesel::insert_into(customer_feed::table)
+        .values(row)
+        .on_conflict(customer_feed::id)
+        .do_update()
+        .set(customer_feed::after.eq(after))
+        .execute(conn))?;
+    Ok(())
+}
+
+/// Wherever one customer stood among candidates, another stands from now on; nobody, if there is no other.
+pub fn replace_candidate(scope: &mut Scope<'_>, old: &str, new: Option<&str>) -> Result<(), TicketError> {
+    if let Some(new) = new {
+        let both: Vec<i64> = customer_candidates::table
+            .filter(customer_candidates::customer_ref.eq(new))
+            .select(customer_candidates::ticket)
+            .load(scope.conn)?;
+        let old_alone = customer_candidates::customer_ref
+            .eq(old)
+            .and(diesel::dsl::not(customer_candidates::ticket.eq_any(both)));
+        diesel::update(customer_candidates::table.filter(old_alone))
+            .set(customer_candidates::customer_ref.eq(new))
+            .execute(scope.conn)?;
+    }
+    diesel::delete(customer_candidates::table.filter(customer_candidates::customer_ref.eq(old)))
+        .execute(scope.conn)?;
+    Ok(())
 }
 
 /// Drops one candidate, which was erased in the CRM.

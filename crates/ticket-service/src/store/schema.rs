@@ -105,6 +105,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    customer_feed (id) {
+        id -> BigInt,
+        after -> BigInt,
+    }
+}
+
+diesel::table! {
     ticket_reads (operator_id, ticket) {
         operator_id -> Text,
         ticket -> BigInt,
@@ -210,6 +217,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     tickets,
     ticket_tags,
     customer_candidates,
+    customer_feed,
     ticket_reads,
     messages,
     attachments,

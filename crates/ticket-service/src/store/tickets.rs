@@ -424,6 +424,22 @@ pub fn resolved_before(
         .collect())
 }
 
+/// Tickets of one customer within the actor's reach, oldest first.
+pub fn of_customer(
+    scope: &mut Scope<'_>,
+    customer_ref: &str,
+    limit: i64,
+) -> Result<Vec<TicketRecord>, TicketError> {
+    Ok(visible(scope)
+        .filter(tickets::customer_ref.eq(customer_ref.to_owned()))
+        .order(tickets::number.asc())
+        .limit(limit)
+        .load::<TicketRow>(scope.conn)?
+        .into_iter()
+        .map(|row| row.ticket)
+        .collect())
+}
+
 /// Tags of tickets within the actor's reach that begin with these letters, at most `limit`.
 pub fn tags_like(scope: &mut Scope<'_>, prefix: &str, limit: i64) -> Result<Vec<String>, TicketError> {
     let end = format!("{prefix}\u{10ffff}");

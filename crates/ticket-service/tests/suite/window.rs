@@ -2,6 +2,7 @@
 
 use db_kit::both_databases;
 use serde_json::{Value, json};
+use ticket_service::app::follow_customers::follow_customers;
 use ticket_service::app::sign_in::Credential;
 use ticket_service::domain::actor::KeyScope;
 use ticket_service::domain::job::ATTEMPTS_MAX;
@@ -159,6 +160,36 @@ both_databases! {
         assert_eq!(ann.get(&format!("{ticket}/card")).await.expect(200), json!({ "state": "erased" }));
         assert_eq!(with.bridge.asked().len(), asked, "the bridge is not asked about an erased customer again");
         ann.put(&format!("{ticket}/customer"), json!({ "customer_ref": ILYA })).await.problem(422, "invalid");
+    }
+
+    async fn customers_that_were_erased_or_merged_in_the_crm_are_followed_to_their_tickets(with: WithBridge) {
+        with.bridge.knows("ilya@volga.example", &[ILYA]);
+        let (first, second) = (ticket_of_ilya(&with).await, ticket_of_ilya(&with).await);
+        with.bridge.knows("ilya@volga.example", &[ILYA, IRINA]);
+        let third = ticket_of_ilya(&with).await;
+        let ann = viewer(&with.app, Role::Line1).await;
+        let merged = json!({ "number": 3, "customer_ref": ILYA, "change": { "kind": "merged", "into": IRINA } });
+        with.bridge.tells(std::slice::from_ref(&merged));
+        with.bridge.shows(IRINA, "Irina Sorin");
+        assert_eq!(follow_customers(&with.app.app, "job_1").await.unwrap(), 1);
+        for ticket in [&first, &second] {
+            let card = ann.get(&format!("{ticket}/card")).await.expect(200);
+            assert_eq!(card["card"]["customer_ref"], IRINA, "{card}");
+        }
+        let candidates = ann.get(&format!("{third}/card")).await.expect(200)["candidates"].clone();
+        assert_eq!(candidates.as_array().unwrap().len(), 1, "{candidates}");
+        assert_eq!(candidates[0]["customer_ref"], IRINA);
+        let history = ann.get(&format!("{first}/history")).await.expect(200);
+        assert_eq!(history["items"][0]["kind"], "customer_merged", "{history}");
+
+        assert_eq!(follow_customers(&with.app.app, "job_2").await.unwrap(), 0, "each change is followed once");
+        let erased = json!({ "number": 9, "customer_ref": IRINA, "change": { "kind": "erased" } });
+        with.bridge.tells(&[merged, erased]);
+        assert_eq!(follow_customers(&with.app.app, "job_3").await.unwrap(), 1);
+        assert_eq!(ann.get(&format!("{first}/card")).await.expect(200), json!({ "state": "erased" }));
+        assert_eq!(state_of(&ann, &second).await, "erased");
+        let asked: Vec<u64> = with.bridge.asked().iter().filter_map(|asked| asked.question["after"].as_u64()).collect();
+        assert_eq!(asked, [0, 3, 3, 3, 9]);
     }
 
     async fn a_bridge_that_is_down_stops_no_ticket_and_is_asked_again(with: WithBridge) {

@@ -7,6 +7,7 @@ const CUSTOMER_EVENTS = [
   "customer_not_found",
   "customer_unlinked",
   "customer_erased",
+  "customer_merged",
 ] as const;
 type CustomerEvent = (typeof CUSTOMER_EVENTS)[number];
 

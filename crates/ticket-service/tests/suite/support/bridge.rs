@@ -39,6 +39,7 @@ struct State {
     people: HashMap<String, Vec<String>>,
     cards: HashMap<String, (u16, Value)>,
     everything: Option<(u16, String)>,
+    changes: Vec<Value>,
     asked: Vec<Asked>,
 }
 
@@ -69,7 +70,16 @@ impl StartOn for WithBridge {
         let verifier = Verifier::new(&public, ISSUER, AUDIENCE, clock.clone()).unwrap();
         let (people, cards) = (HashMap::new(), HashMap::new());
         let public_key = public;
-        let state = State { clock, public_key, verifier, people, cards, everything: None, asked: vec![] };
+        let state = State {
+            clock,
+            public_key,
+            verifier,
+            people,
+            cards,
+            everything: None,
+            changes: vec![],
+            asked: vec![],
+        };
         let mut bridge = FakeBridge { state: Arc::new(Mutex::new(state)), port, handle: None };
         bridge.come_up();
         Self { app, bridge }
@@ -131,6 +141,11 @@ impl FakeBridge {
         self.state().cards.insert(customer.to_owned(), (200, card));
     }
 
+    /// Has this to tell of customers that were erased or merged.
+    pub(crate) fn tells(&self, changes: &[Value]) {
+        self.state().changes = changes.to_vec();
+    }
+
     /// Questions about this customer are answered with this problem.
     pub(crate) fn refuses(&self, customer: &str, status: u16, code: &str) {
         self.state().cards.insert(customer.to_owned(), (status, json!({ "code": code })));
@@ -188,6 +203,11 @@ async fn answer(
     let (status, body) = match path.as_str() {
         "resolve" => (200, json!({ "version": 1, "outcome": state.outcome(&question) })),
         "card" => state.card(&question),
+        "customer-changes" => {
+            let after = question["after"].as_u64().unwrap();
+            let news = state.changes.iter().filter(|change| change["number"].as_u64().unwrap() > after);
+            (200, json!({ "version": 1, "changes": news.collect::<Vec<_>>() }))
+        }
         _ => state.revealed(&question),
     };
     HttpResponse::build(status.try_into().unwrap()).json(body)
