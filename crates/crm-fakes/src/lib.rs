@@ -11,14 +11,23 @@
 //! assert!(crm.log().forbidden().is_empty());
 //! ```
 
+pub mod dolibarr;
+pub mod espocrm;
+pub mod frappe;
 pub mod hubspot;
 pub mod log;
 pub mod marks;
+pub mod odoo;
 pub mod people;
+pub mod plain_rest;
 mod server;
+mod shape;
+pub mod suitecrm;
 pub mod switch;
 pub mod times;
 pub mod tokens;
+pub mod twenty;
+pub mod vtiger;
 pub mod wire;
 
 use std::io;

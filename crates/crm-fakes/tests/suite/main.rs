@@ -3,5 +3,13 @@
 #![cfg(test)]
 
 mod base;
+mod dolibarr;
+mod espocrm;
+mod frappe;
 mod hubspot;
+mod odoo;
+mod plain_rest;
+mod suitecrm;
 mod support;
+mod twenty;
+mod vtiger;
