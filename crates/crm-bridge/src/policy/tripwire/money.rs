@@ -1,0 +1,309 @@
+//! A number beside a currency, in the order and with the separators of any country.
+
+use super::{digit, is_blank, names};
+
+/// The most used currencies (BIS Triennial Survey 2025, and those of the languages of the lexicon): codes and words that mean nothing
+/// else, on either side of the number.
+#[rustfmt::skip]
+const ON_EITHER_SIDE: &[&str] = &[
+    "aed", "amd", "azn", "bgn", "brl", "byn", "chf", "clp", "cny", "czk", "dkk", "dollar", "dollari", "dollaria", "dollars", "dolar", "dolares",
+    "eur", "euros", "gbp", "hkd", "huf", "idr", "ils", "inr", "jpy", "krw", "kzt", "kč", "mxn", "myr", "nis", "nok", "nzd", "pln", "rmb",
+    "rub", "rublej", "rubles", "rubley", "rupiah", "rur", "sek", "sgd", "thb", "twd", "uah", "usd", "uzs", "vnd", "zar", "zł",
+    "грн", "долл", "доллар", "доллара", "долларов", "евро", "руб", "рублей", "рубль", "рубля", "тенге",
+    "אירו", "דולר", "דולרים", "ש\"ח", "שח", "שקל", "שקלים", "ש״ח",
+    "جنيه", "درهم", "دولار", "دينار", "ريال", "يورو",
+    "रुपए", "रुपये", "원", "人民币", "万元", "万円", "美元",
+];
+/// Words that mean a currency only behind the number: `Euro 6` is a norm, `6 euro` is money.
+#[rustfmt::skip]
+const BEHIND: &[&str] = &[
+    "baht", "cents", "dong", "eura", "euro", "euroa", "francs", "franken", "hryvnia", "kr", "kronen", "kroner", "kronor", "kruunua", "lari",
+    "lei", "lira", "peso", "pesos", "pounds", "puntaa", "quid", "rand", "reais", "real", "ringgit", "rupees", "tl", "won", "yen", "yuan",
+    "zloty", "zlotych", "đ", "đồng", "бат", "гривен", "гривна", "злотых", "иен", "лв", "р", "сом", "сум", "франков", "юаней",
+];
+/// Codes that are also words or versions (`PHP 8`, `CAD 2024`): only with a number of three digits, which is not a year.
+#[rustfmt::skip]
+const WITH_LARGE_NUMBERS: &[&str] = &[
+    "ars", "aud", "bam", "cad", "cop", "egp", "fr", "ft", "gel", "lek", "mad", "mdl", "ngn", "pen", "php", "pkr", "ron", "rm", "rp",
+    "rs", "rsd", "sar", "sfr", "try",
+];
+const MULTIPLIERS: &[&str] = &[
+    "bn",
+    "cr",
+    "crore",
+    "jt",
+    "juta",
+    "k",
+    "lakh",
+    "m",
+    "mil",
+    "mill",
+    "million",
+    "millionen",
+    "millions",
+    "mio",
+    "mln",
+    "mrd",
+    "ribu",
+    "tsd",
+    "к",
+    "млн",
+    "млрд",
+    "т",
+    "тыс",
+    "אלף",
+    "万",
+];
+
+/// Whether there is a number beside a currency, with at most a multiplier such as `k` or `тыс` between them, or a JSON object
+/// that carries an amount.
+pub(super) fn has_money(text: &str) -> bool {
+    let object =
+        text.contains('{') && names(text, &["amount", "amountmicros", "currency", "currencycode", "decimal"]);
+    object || has_pair(text)
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Token {
+    Number(Number),
+    Currency(Place),
+    Multiplier,
+    Other,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    EitherSide,
+    Behind,
+    WithLargeNumbers { letters: usize },
+}
+
+/// The digits before the decimal separator, as far as one can tell: the first group and further ones of three.
+#[derive(Clone, Copy, PartialEq, Default)]
+struct Number {
+    whole_digits: usize,
+    group_digits: usize,
+    groups: usize,
+    value: u64,
+}
+
+impl Number {
+    fn digit(&mut self, value: u8) {
+        self.group_digits += 1;
+        self.value = self.value.saturating_mul(10).saturating_add(u64::from(value));
+    }
+
+    fn end_group(&mut self) {
+        if self.groups == 0 {
+            self.whole_digits = self.group_digits;
+        } else if self.group_digits == 3 {
+            self.whole_digits += 3;
+        }
+        self.groups += usize::from(self.group_digits > 0);
+        self.group_digits = 0;
+    }
+
+    fn is_year(self) -> bool {
+        self.groups == 1 && self.whole_digits == 4 && (1900..2100).contains(&self.value)
+    }
+}
+
+fn is_money(first: Token, second: Token) -> bool {
+    match (first, second) {
+        (Token::Number(_), Token::Currency(Place::EitherSide | Place::Behind))
+        | (Token::Currency(Place::EitherSide), Token::Number(_)) => true,
+        (Token::Number(number), Token::Currency(Place::WithLargeNumbers { .. })) => number.whole_digits >= 3,
+        // `FR 75001` is a place; `Fr. 75'001` is money.
+        (Token::Currency(Place::WithLargeNumbers { letters }), Token::Number(number)) => {
+            number.whole_digits >= 3 && !number.is_year() && (letters > 2 || number.groups > 1)
+        }
+        _ => false,
+    }
+}
+
+/// Goes through the text once, keeping the last two tokens.
+fn has_pair(text: &str) -> bool {
+    let mut last = [Token::Other; 2];
+    let mut number: Option<Number> = None;
+    let mut word = Word::new();
+    let mut before = ' ';
+    for letter in text.chars().chain(std::iter::once('\n')) {
+        let in_word = word.takes(letter);
+        if let Some(token) = word.token().filter(|_| !in_word) {
+            word = Word::new();
+            if ends(&mut last, token) {
+                return true;
+            }
+        }
+        if let Some(value) = digit(letter) {
+            number.get_or_insert_default().digit(value);
+        } else if let Some(open) = number.as_mut() {
+            open.end_group();
+            let goes_on =
+                is_blank(letter) || is_separator(letter) || (is_separator(before) && is_dash(letter));
+            if !goes_on {
+                let done = Token::Number(*open);
+                number = None;
+                if ends(&mut last, done) {
+                    return true;
+                }
+            }
+        }
+        if in_word {
+            word.push(letter);
+        } else if is_sign(letter) {
+            if ends(&mut last, Token::Currency(Place::EitherSide)) {
+                return true;
+            }
+        } else if number.is_none() && !is_blank(letter) && !may_stand_between(letter, last[1]) {
+            last = [last[1], Token::Other];
+        }
+        before = letter;
+    }
+    false
+}
+
+/// Takes a token in and says whether it completes money.
+fn ends(last: &mut [Token; 2], token: Token) -> bool {
+    let found = is_money(last[1], token) || (last[1] == Token::Multiplier && is_money(last[0], token));
+    *last = [last[1], token];
+    found
+}
+
+/// `EUR: 500`, `Fr. 500`, `€ -500`, `12.500,- CHF`.
+fn may_stand_between(letter: char, last: Token) -> bool {
+    let after_currency = matches!(last, Token::Currency(_));
+    (after_currency
+        && (is_dash(letter) || matches!(letter, '.' | ':' | '=' | '(' | '~' | '≈' | '+' | '<' | '>' | '/')))
+        || (matches!(last, Token::Multiplier) && letter == '.')
+        || matches!(letter, '\u{200e}' | '\u{200f}')
+}
+
+fn is_dash(letter: char) -> bool {
+    matches!(letter, '-' | '\u{2011}' | '\u{2013}' | '\u{2014}' | '\u{2212}')
+}
+
+fn is_separator(letter: char) -> bool {
+    matches!(letter, '.' | ',' | '\'' | '\u{2019}' | '٫' | '٬' | '،')
+}
+
+fn is_sign(letter: char) -> bool {
+    matches!(
+        letter,
+        '$' | '¢' | '£' | '¥' | '\u{20a0}'
+            ..='\u{20c0}' | '฿' | '៛' | '﷼' | '＄' | '￡' | '￥' | '￦' | '元' | '円' | '圓'
+    )
+}
+
+/// A word in lower case, in place; a longer one than any currency is none.
+struct Word {
+    bytes: [u8; Self::MAX],
+    count: usize,
+    too_long: bool,
+}
+
+impl Word {
+    const MAX: usize = 32;
+
+    const fn new() -> Self {
+        Self { bytes: [0; Self::MAX], count: 0, too_long: false }
+    }
+
+    /// Letters belong to a word; so do the marks inside ש״ח.
+    fn takes(&self, letter: char) -> bool {
+        (letter.is_alphabetic() && !is_sign(letter))
+            || (self.count > 0 && matches!(letter, '"' | '\u{5f4}') && self.bytes[0] == 0xd7)
+    }
+
+    fn push(&mut self, letter: char) {
+        for lower in letter.to_lowercase() {
+            let mut utf8 = [0; 4];
+            let encoded = lower.encode_utf8(&mut utf8).as_bytes();
+            match self.bytes.get_mut(self.count..self.count + encoded.len()) {
+                Some(room) => {
+                    room.copy_from_slice(encoded);
+                    self.count += encoded.len();
+                }
+                None => self.too_long = true,
+            }
+        }
+    }
+
+    fn token(&self) -> Option<Token> {
+        if self.count == 0 {
+            return None;
+        }
+        let word = self
+            .bytes
+            .get(..self.count)
+            .and_then(|bytes| std::str::from_utf8(bytes).ok())
+            .unwrap_or_default();
+        let is_in = |list: &[&str]| !self.too_long && list.contains(&word);
+        Some(if is_in(ON_EITHER_SIDE) {
+            Token::Currency(Place::EitherSide)
+        } else if is_in(BEHIND) {
+            Token::Currency(Place::Behind)
+        } else if is_in(WITH_LARGE_NUMBERS) {
+            Token::Currency(Place::WithLargeNumbers { letters: word.chars().count() })
+        } else if is_in(MULTIPLIERS) {
+            Token::Multiplier
+        } else {
+            Token::Other
+        })
+    }
+}
+
+/// Whether the whole text is a number of at least four digits with two or four decimals: `12 500,00`, `987654.32`. A year and a month
+/// (`2026.11`) are not.
+pub(super) fn is_decimal(text: &str) -> bool {
+    let text = text.trim().trim_start_matches(is_dash);
+    let Some((at, decimal)) = text.char_indices().rfind(|(_, letter)| is_separator(*letter)) else {
+        return false;
+    };
+    let (Some(whole), Some(decimals)) = (text.get(..at), text.get(at + decimal.len_utf8()..)) else {
+        return false;
+    };
+    let decimals_fit =
+        matches!(decimals.chars().count(), 2 | 4) && decimals.chars().all(|c| digit(c).is_some());
+    let mut number = Number::default();
+    let mut first_group = 0;
+    for letter in whole.chars() {
+        if let Some(value) = digit(letter) {
+            number.digit(value);
+            continue;
+        }
+        let groups = is_blank(letter) || (is_separator(letter) && letter != decimal);
+        let fits = if number.groups == 0 {
+            (1..=3).contains(&number.group_digits)
+        } else {
+            number.group_digits == 3
+        };
+        if !groups || !fits {
+            return false;
+        }
+        first_group += 1;
+        number.end_group();
+    }
+    let last_group_fits = first_group == 0 || number.group_digits == 3;
+    number.end_group();
+    decimals_fit && last_group_fits && number.whole_digits >= 4 && !number.is_year()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_currency_is_in_two_lists() {
+        for (i, word) in ON_EITHER_SIDE.iter().chain(BEHIND).chain(WITH_LARGE_NUMBERS).enumerate() {
+            let again = ON_EITHER_SIDE
+                .iter()
+                .chain(BEHIND)
+                .chain(WITH_LARGE_NUMBERS)
+                .skip(i + 1)
+                .any(|other| other == word);
+            assert!(!again, "{word}");
+            assert_eq!(*word, word.to_lowercase());
+        }
+    }
+}
