@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Version;
+use crate::oversight::BudgetState;
 use crate::text::{CustomerRef, bounded_text, is_line, plain_debug, redacted_debug};
 
 /// A shown value has at most this many characters.
@@ -80,6 +81,9 @@ pub struct CustomerCard {
     pub as_of: AsOf,
     /// Whether the CRM could not be asked just now, so that an older answer is shown.
     pub stale: bool,
+    /// How much of the viewing budget is used, once the soft limit is passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<BudgetState>,
     /// The fields that this operator's role sees, in the policy's order.
     #[serde(deserialize_with = "few_fields")]
     pub fields: Vec<CardField>,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::card::FieldKey;
+use crate::oversight::{Ground, Reason};
 use crate::text::{CustomerRef, ViewerId};
 
 /// The role of the person at the screen, as the field policy names it. Administrators have none: they see no card.
@@ -39,7 +40,7 @@ impl ViewerRole {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Grant {
-    /// The ticket for which the question is asked.
+    /// The ticket for which the question is asked; 0 for questions that are about no ticket.
     pub ticket: u64,
     /// What for.
     pub purpose: Purpose,
@@ -73,6 +74,33 @@ pub enum Purpose {
         /// The masked field.
         field: FieldKey,
     },
+    /// Show the card although the operator's viewing budget is spent, on the record and with a notice to supervisors.
+    BreakGlass {
+        /// The operator at the screen. Programs break no glass.
+        operator: ViewerId,
+        /// Their role.
+        role: ViewerRole,
+        /// The customer that the ticket belongs to.
+        customer_ref: CustomerRef,
+        /// The ground.
+        ground: Ground,
+        /// The reason in the operator's words.
+        reason: Reason,
+    },
+    /// Find out which customer wrote, by an address that an operator gave.
+    LookUp {
+        /// The operator at the screen, or the program.
+        operator: ViewerId,
+    },
+    /// Show a supervisor who looked at whom, and take note that they have seen it.
+    Oversight {
+        /// The supervisor.
+        operator: ViewerId,
+        /// Their role; the bridge answers supervisors only.
+        role: ViewerRole,
+    },
+    /// The ticket service compares looks with work on tickets, on its own behalf.
+    Review {},
 }
 
 #[cfg(test)]

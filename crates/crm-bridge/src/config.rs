@@ -9,6 +9,7 @@ use service_kit::telemetry::TelemetryConfig;
 use service_kit::{Secret, token};
 
 use crate::connector::profile::{BUILT_IN, Profile};
+use crate::oversight::{BudgetsConfig, OversightConfig};
 use crate::policy::value::PhoneRules;
 
 /// The defaults, as text.
@@ -36,6 +37,10 @@ pub struct Config {
     pub phones: PhonesConfig,
     /// Limits on everything.
     pub limits: LimitsConfig,
+    /// How many customers one operator may look at.
+    pub budgets: BudgetsConfig,
+    /// What supervisors are told.
+    pub oversight: OversightConfig,
     /// The log.
     pub telemetry: TelemetryConfig,
     /// Walls that a test takes away.

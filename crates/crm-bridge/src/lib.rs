@@ -10,6 +10,7 @@ pub mod config;
 pub mod connector;
 pub mod http;
 pub mod jobs;
+pub mod oversight;
 pub mod policy;
 pub mod start;
 pub mod store;

@@ -14,6 +14,7 @@ use crate::connector::guard::{Guard, GuardLimits};
 use crate::connector::profile::Profile;
 use crate::connector::projection::{KeyWatch, Limits, Plan};
 use crate::connector::{Connector, Parts};
+use crate::oversight::Rules;
 use crate::policy::lexicon::Lexicon;
 use crate::policy::load::load;
 use crate::policy::{Policy, check};
@@ -154,6 +155,7 @@ pub fn bridge(
             fresh_ms: i64::from(config.cache.fresh_s) * 1_000,
             age_max_ms: i64::from(config.cache.age_max_s) * 1_000,
         },
+        rules: Arc::new(Rules::new(&config.budgets, &config.oversight)?),
         walls,
         metrics: counts,
         clock,

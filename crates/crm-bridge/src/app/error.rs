@@ -3,6 +3,7 @@
 use db_kit::DbError;
 
 use crate::connector::trouble::Trouble;
+use crate::oversight::budget::Verdict;
 
 /// Why a question was not answered. Becomes a problem in `http`.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +23,20 @@ pub enum BridgeError {
     /// This role may not have this field in clear.
     #[error("the field may not be shown in clear to this role")]
     FieldNotRevealable,
+    /// The operator has looked at as many customers as allowed; when the next may be looked at, in milliseconds.
+    #[error("the viewing budget is spent for another {wait_ms} ms")]
+    BudgetSpent {
+        /// Which of the budgets.
+        verdict: Verdict,
+        /// Until the hour or the day ends.
+        wait_ms: i64,
+    },
+    /// There is no such notice.
+    #[error("there is no such notice")]
+    NoticeUnknown,
+    /// A supervisor wants to acknowledge what they did themselves.
+    #[error("the notice is about the supervisor themselves")]
+    OwnNotice,
     /// The CRM can't be asked, and what is kept does not help.
     #[error("the CRM can't be asked: {}", .0.as_str())]
     CrmUnavailable(Trouble),

@@ -1,11 +1,14 @@
 //! Looking at a customer, the part that card and reveal share: what is granted, what is known, what goes on the record.
 
-use bridge_contract::{CardField, CustomerRef, FieldKey, FieldValue, ViewerId, ViewerRole};
+use bridge_contract::{
+    BrokenGlass, BudgetState, CardField, CustomerRef, FieldKey, FieldValue, ViewerId, ViewerRole,
+};
 use service_kit::Timestamp;
 
 use super::{Bridge, BridgeError, Readings};
 use crate::connector::ask::{PageMark, Question};
 use crate::connector::trouble::Trouble;
+use crate::oversight::budget::Standing;
 use crate::policy::view;
 use crate::store::{Action, Customer, LogLine, SealedCard, Viewing};
 
@@ -31,6 +34,7 @@ pub(super) struct Shown {
     pub(super) fields: Vec<CardField>,
     pub(super) as_of: Timestamp,
     pub(super) stale: bool,
+    pub(super) budget: Option<BudgetState>,
 }
 
 /// Wall 4: what is asked must be what was granted.
@@ -58,15 +62,23 @@ pub(super) fn viewing(
 }
 
 /// Shows kept values while they are fresh, else the CRM's, else kept ones with their age. What is shown or refused is
-/// on the record before this returns.
-pub(super) async fn look(bridge: &Bridge, viewing: Viewing, wish: Wish) -> Result<Shown, BridgeError> {
+/// on the record before this returns, and counted against the operator's budget.
+pub(super) async fn look(
+    bridge: &Bridge,
+    viewing: Viewing,
+    wish: Wish,
+    glass: Option<BrokenGlass>,
+) -> Result<Shown, BridgeError> {
+    let meter = bridge.meter(glass);
     // A fresh card is found, shown and recorded in one transaction.
     let step = {
         let (bridge, viewing, wish, source) =
             (bridge.clone(), viewing.clone(), wish.clone(), bridge.source().to_owned());
         let store = bridge.store.clone();
         store
-            .look(viewing.clone(), source, move |customer| first_step(&bridge, &viewing, &wish, customer))
+            .look(viewing.clone(), source, meter.clone(), move |customer, standing| {
+                first_step(&bridge, &viewing, &wish, customer, standing)
+            })
             .await?
     };
     let (crm_id, old) = match step {
@@ -96,8 +108,16 @@ pub(super) async fn look(bridge: &Bridge, viewing: Viewing, wish: Wish) -> Resul
         }
     };
     let (outcome, line) = show(bridge, viewing.role, &wish, known);
-    bridge.store.record_view(viewing, line, to_keep).await?;
-    outcome
+    let standing = bridge.store.record_view(viewing, line, to_keep, meter).await?;
+    budgeted(bridge, &standing)?;
+    outcome.map(|shown| Shown { budget: standing.hint(), ..shown })
+}
+
+/// Wall 4 again: refuses what the operator's viewing budget has no place for.
+fn budgeted(bridge: &Bridge, standing: &Standing) -> Result<(), BridgeError> {
+    let Some(until) = standing.closed_until() else { return Ok(()) };
+    bridge.metrics.card("budget_spent");
+    Err(BridgeError::BudgetSpent { verdict: standing.verdict, wait_ms: until.since_ms(bridge.clock.now()) })
 }
 
 /// What is known of a customer at this moment.
@@ -118,6 +138,7 @@ fn first_step(
     viewing: &Viewing,
     wish: &Wish,
     customer: Option<Customer>,
+    standing: &Standing,
 ) -> (Step, Option<LogLine>) {
     let Some(customer) = customer else {
         bridge.metrics.card("unknown");
@@ -130,6 +151,9 @@ fn first_step(
         bridge.metrics.card("erased");
         return (Step::Ended(Err(BridgeError::CustomerErased)), None);
     }
+    if let Err(spent) = budgeted(bridge, standing) {
+        return (Step::Ended(Err(spent)), Some(line(bridge, None, Action::Refused, &[])));
+    }
     let kept = customer.card.as_ref().and_then(|card| {
         let readings = bridge.open(card, viewing.customer_ref.as_str())?;
         Some((is_fresh(bridge, card), Known { readings, as_of: card.as_of, stale: false }))
@@ -138,6 +162,7 @@ fn first_step(
         Some((true, known)) => {
             bridge.metrics.card("kept");
             let (outcome, line) = show(bridge, viewing.role, wish, known);
+            let outcome = outcome.map(|shown| Shown { budget: standing.hint(), ..shown });
             (Step::Ended(outcome), Some(line))
         }
         old => (Step::Ask { crm_id: customer.crm_id, old: old.map(|(_, known)| known) }, None),
@@ -180,7 +205,7 @@ fn show(
     match fields {
         Some(fields) => {
             let line = line(bridge, Some(&known), action, &fields);
-            (Ok(Shown { fields, as_of: known.as_of, stale: known.stale }), line)
+            (Ok(Shown { fields, as_of: known.as_of, stale: known.stale, budget: None }), line)
         }
         None => (Err(BridgeError::FieldNotRevealable), line(bridge, None, Action::Refused, &[])),
     }

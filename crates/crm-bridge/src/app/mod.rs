@@ -6,6 +6,7 @@ mod error;
 mod kept;
 mod look;
 mod metrics;
+pub mod oversight;
 pub mod resolve;
 pub mod reveal;
 pub mod show_card;
@@ -47,6 +48,8 @@ pub struct Bridge {
     pub phones: PhoneRules,
     /// How long cards are good for.
     pub cache: CacheLimits,
+    /// Budgets, and what supervisors are told.
+    pub rules: std::sync::Arc<crate::oversight::Rules>,
     /// Which walls stand.
     pub walls: Walls,
     /// What is counted.

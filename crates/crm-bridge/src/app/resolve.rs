@@ -26,9 +26,11 @@ pub async fn resolve(
     grant: &Grant,
     question: &ResolveQuestion,
 ) -> Result<ResolveAnswer, BridgeError> {
-    if grant.purpose != (Purpose::Resolve {}) {
-        return Err(BridgeError::GrantRefused("it is not for a look-up"));
-    }
+    let operator = match &grant.purpose {
+        Purpose::Resolve {} => None,
+        Purpose::LookUp { operator } => Some(operator.clone()),
+        _ => return Err(BridgeError::GrantRefused("it is not for a look-up")),
+    };
     if grant.ticket != question.ticket {
         return Err(BridgeError::GrantRefused("it is for another ticket"));
     }
@@ -52,7 +54,10 @@ pub async fn resolve(
             bridge.metrics.resolve("unavailable");
             Err(BridgeError::CrmUnavailable(why))
         }
-        None => Ok(answer(bridge, Vec::new())),
+        None => {
+            bridge.store.record_miss(operator, ticket, bridge.meter(None)).await?;
+            Ok(answer(bridge, Vec::new()))
+        }
     }
 }
 

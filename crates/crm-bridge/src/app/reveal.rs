@@ -24,7 +24,7 @@ pub async fn reveal(
     let granted = Granted { ticket: grant.ticket, operator, role: *role, customer_ref };
     let viewing = viewing(bridge, &granted, (question.ticket, &question.customer_ref), request_id)?;
     let policy = bridge.policy_stamp()?;
-    let shown = look(bridge, viewing, Wish::Reveal(question.field.clone())).await?;
+    let shown = look(bridge, viewing, Wish::Reveal(question.field.clone()), None).await?;
     let field = shown.fields.into_iter().next().ok_or(BridgeError::Internal("a revealed field"))?;
     Ok(RevealedField { version: Version, field, policy })
 }

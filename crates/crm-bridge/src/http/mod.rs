@@ -2,6 +2,7 @@
 
 mod caller;
 mod health;
+mod oversight;
 mod problems;
 mod questions;
 
@@ -67,6 +68,7 @@ fn routes(config: &mut utoipa_actix_web::service_config::ServiceConfig<'_>) {
         .service(questions::resolve)
         .service(questions::card)
         .service(questions::reveal)
+        .service(oversight::oversight)
         .service(health::live)
         .service(health::ready)
         .service(health::metrics);

@@ -4,12 +4,14 @@ use actix_web::HttpRequest;
 use actix_web::error::JsonPayloadError;
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::web::JsonConfig;
+use bridge_contract::BudgetWindow;
 use db_kit::DbError;
 use service_kit::Problem;
 use service_kit::http::RequestId;
 
 use crate::app::BridgeError;
 use crate::connector::trouble::Trouble;
+use crate::oversight::budget::Verdict;
 
 /// The problem for an error, with the id under which the log tells more.
 pub(super) fn problem(error: &BridgeError, request_id: &str) -> Problem {
@@ -28,6 +30,11 @@ pub(super) fn problem(error: &BridgeError, request_id: &str) -> Problem {
             Problem::new("field_not_revealable", 403, "The field stays hidden")
                 .detail("The field policy does not let this role see this field in clear.")
         }
+        BridgeError::BudgetSpent { verdict, wait_ms } => budget_spent(*verdict, *wait_ms),
+        BridgeError::NoticeUnknown => Problem::new("notice_unknown", 404, "There is no such notice")
+            .detail("The notice is not known. Read the list again."),
+        BridgeError::OwnNotice => Problem::new("own_notice", 403, "The notice is about yourself")
+            .detail("Somebody else has to acknowledge what you did yourself. Ask another supervisor."),
         BridgeError::CrmUnavailable(trouble) => {
             let problem = Problem::new("crm_unavailable", 503, "The CRM can't be asked")
                 .detail(sentence(*trouble))
@@ -48,6 +55,32 @@ pub(super) fn problem(error: &BridgeError, request_id: &str) -> Problem {
         }
     };
     problem.request_id(request_id)
+}
+
+fn budget_spent(verdict: Verdict, wait_ms: i64) -> Problem {
+    let problem = match verdict {
+        Verdict::GlassSpent => Problem::new(
+            "break_glass_spent",
+            429,
+            "No more customers today, even with a reason",
+        )
+        .detail(
+            "Every look beyond the budget that a day allows is used. A supervisor can look the customer up.",
+        )
+        .reason("day"),
+        verdict => {
+            let hour = verdict == Verdict::Spent(BudgetWindow::Hour);
+            let (reason, time) = if hour { ("hour", "hour") } else { ("day", "day") };
+            Problem::new("viewing_budget_spent", 429, "The viewing budget is spent")
+                .detail(format!(
+                    "This operator has looked at as many customers as a {time} allows. Wait until the {time} ends, ask a \
+                     supervisor, or break the glass: give a reason, and every supervisor is told."
+                ))
+                .reason(reason)
+        }
+    };
+    // Rounded up: whoever comes back then is not turned away again.
+    problem.header(RETRY_AFTER, wait_ms.max(0).saturating_add(999).div_euclid(1_000).to_string())
 }
 
 fn internal(error: &DbError) -> Problem {

@@ -46,6 +46,7 @@ pub(super) async fn resolve(
         (status = 404, description = "customer_unknown", body = Problem, content_type = "application/problem+json"),
         (status = 410, description = "customer_erased", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "body_invalid", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "viewing_budget_spent, break_glass_spent; see Retry-After", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "crm_unavailable, and no card is kept", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -71,6 +72,7 @@ pub(super) async fn card(
         (status = 404, description = "customer_unknown", body = Problem, content_type = "application/problem+json"),
         (status = 410, description = "customer_erased", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "body_invalid", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "viewing_budget_spent, break_glass_spent; see Retry-After", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "crm_unavailable, and no card is kept", body = Problem, content_type = "application/problem+json"),
     )
 )]

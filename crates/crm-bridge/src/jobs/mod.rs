@@ -19,5 +19,8 @@ pub async fn forget_old_cards(bridge: Bridge) {
                 tracing::warn!(error = %error, "old cards could not be removed; trying again later")
             }
         }
+        if let Err(error) = bridge.store.forget_old_looks(&bridge.rules, bridge.clock.now()).await {
+            tracing::warn!(error = %error, "old looks could not be removed; trying again later");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What the bridge keeps: which reference is whom, which customers belong to which ticket, sealed cards, and who saw
 //! what. The one place that names diesel.
 
+pub mod oversight;
 mod schema;
 pub mod vault;
 
@@ -9,8 +10,10 @@ use db_kit::{AnyConnection, Database, DbError, Migrations, embed_migrations, on_
 use diesel::prelude::*;
 use service_kit::Timestamp;
 
+use self::oversight::{Meter, place, settle};
 use self::schema::{access_log, address_links, cards, customers, ticket_links};
 use self::vault::AddressHash;
+use crate::oversight::budget::Standing;
 use crate::walls::Walls;
 
 /// The tables of this service, for both databases.
@@ -196,7 +199,7 @@ impl Store {
     }
 
     /// Finds the customer, if it was resolved for this ticket before, and lets `decide` say what comes of it. If that is
-    /// worth a line in the access log, the line is written in the same transaction.
+    /// worth a line in the access log, the line is written and the look is counted in the same transaction.
     ///
     /// # Errors
     /// [`DbError`]; then nothing may be shown.
@@ -204,14 +207,18 @@ impl Store {
         &self,
         viewing: Viewing,
         source: String,
-        decide: impl FnOnce(Option<Customer>) -> (T, Option<LogLine>) + Send + 'static,
+        meter: Meter,
+        decide: impl FnOnce(Option<Customer>, &Standing) -> (T, Option<LogLine>) + Send + 'static,
     ) -> Result<T, DbError> {
         let any_ticket = !self.walls.who_stands();
         self.database
             .write(move |conn| {
                 let customer = customer_of(conn, &viewing, &source, any_ticket)?;
-                let (outcome, line) = decide(customer);
+                let place = place(conn, &viewing, &meter)?;
+                let is_known = customer.is_some();
+                let (outcome, line) = decide(customer, &place.standing);
                 if let Some(line) = line {
+                    settle(conn, &viewing, &meter, &place, &line, is_known)?;
                     write_line(conn, &viewing, &line)?;
                 }
                 Ok(outcome)
@@ -234,7 +241,8 @@ impl Store {
             .await
     }
 
-    /// Writes a line of the access log and, if the card is a new one, keeps it. Done before anything is shown.
+    /// Writes a line of the access log, counts the look and, if the card is a new one, keeps it. Done before anything is
+    /// shown; nothing may be shown if the budget was spent in the meantime.
     ///
     /// # Errors
     /// [`DbError`]; then nothing may be shown.
@@ -243,13 +251,19 @@ impl Store {
         viewing: Viewing,
         line: LogLine,
         card: Option<SealedCard>,
-    ) -> Result<(), DbError> {
+        meter: Meter,
+    ) -> Result<Standing, DbError> {
         self.database
             .write(move |conn| {
                 if let Some(card) = &card {
                     upsert_card(conn, viewing.customer_ref.as_str(), card)?;
                 }
-                write_line(conn, &viewing, &line)
+                let place = place(conn, &viewing, &meter)?;
+                let closed = place.standing.closed_until().is_some();
+                let line = if closed { line.refused() } else { line };
+                settle(conn, &viewing, &meter, &place, &line, true)?;
+                write_line(conn, &viewing, &line)?;
+                Ok(place.standing)
             })
             .await
     }

@@ -53,4 +53,74 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    viewing_budgets (operator) {
+        operator -> Text,
+        role -> Text,
+        hour_at -> BigInt,
+        hour_used -> BigInt,
+        day_at -> BigInt,
+        day_used -> BigInt,
+        glass_used -> BigInt,
+    }
+}
+
+diesel::table! {
+    viewed_customers (operator, customer_ref) {
+        operator -> Text,
+        customer_ref -> Text,
+        hour_at -> BigInt,
+        day_at -> BigInt,
+        ticket -> BigInt,
+    }
+}
+
+diesel::table! {
+    looks (id) {
+        id -> Text,
+        at -> BigInt,
+        action -> Text,
+        operator -> Text,
+        role -> Text,
+        ticket -> BigInt,
+        customer_ref -> Text,
+        shown -> Text,
+        policy -> BigInt,
+        ground -> Nullable<Text>,
+        reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    tallies (operator, rule) {
+        operator -> Text,
+        rule -> Text,
+        since -> BigInt,
+        last_at -> BigInt,
+        last_ticket -> BigInt,
+        counted -> BigInt,
+    }
+}
+
+diesel::table! {
+    notices (id) {
+        id -> Text,
+        at -> BigInt,
+        about -> Text,
+        is_anomaly -> Bool,
+        news -> Text,
+        operator -> Nullable<Text>,
+        ticket -> Nullable<BigInt>,
+        customer_ref -> Nullable<Text>,
+        since -> BigInt,
+        counted -> BigInt,
+        threshold -> BigInt,
+        ground -> Nullable<Text>,
+        reason -> Nullable<Text>,
+        acknowledged_by -> Nullable<Text>,
+        acknowledged_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(viewing_budgets, viewed_customers);
 diesel::allow_tables_to_appear_in_same_query!(customers, address_links, ticket_links, cards, access_log);

@@ -3,11 +3,13 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up has failed")]
 
 mod answers;
+mod budgets;
 mod cards;
 mod command_line;
 mod crm_in_trouble;
 mod grants;
 mod lookups;
+mod oversight;
 mod schema;
 mod support;
 mod tryton;

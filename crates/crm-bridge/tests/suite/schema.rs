@@ -14,6 +14,20 @@ fn both_databases_have_the_same_migrations_and_the_same_tables() {
         assert_eq!(sqlite, postgres);
         let tables: Vec<&str> =
             sqlite.keys().map(String::as_str).filter(|name| !name.starts_with("__")).collect();
-        assert_eq!(tables, ["access_log", "address_links", "cards", "customers", "ticket_links"]);
+        assert_eq!(
+            tables,
+            [
+                "access_log",
+                "address_links",
+                "cards",
+                "customers",
+                "looks",
+                "notices",
+                "tallies",
+                "ticket_links",
+                "viewed_customers",
+                "viewing_budgets",
+            ]
+        );
     });
 }

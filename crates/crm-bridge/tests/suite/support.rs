@@ -47,6 +47,7 @@ pub(crate) struct Town {
     pub(crate) database: TestDatabase,
     pub(crate) http: reqwest::Client,
     pub(crate) metrics: Metrics,
+    pub(crate) config: Config,
     signer: Signer,
     handle: actix_web::dev::ServerHandle,
     crm: Option<actix_web::dev::ServerHandle>,
@@ -123,7 +124,20 @@ impl Town {
         let signer = Signer::new(&private, "ticket-service", "crm-bridge", clock.clone(), ids).unwrap();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let crm_url = crm_url.to_owned();
-        Self { bridge, url, crm_url, clock, database, http, metrics, signer, handle, crm: None, _keys: keys }
+        Self {
+            bridge,
+            url,
+            crm_url,
+            clock,
+            database,
+            http,
+            metrics,
+            config,
+            signer,
+            handle,
+            crm: None,
+            _keys: keys,
+        }
     }
 
     /// Asks with a grant and answers status and body.
@@ -139,6 +153,11 @@ impl Town {
             request = request.bearer_auth(token);
         }
         answer_of(request.send().await.unwrap()).await
+    }
+
+    /// A token for a grant of any shape.
+    pub(crate) fn sign(&self, grant: &Value) -> String {
+        self.signer.sign(grant).unwrap().expose().to_owned()
     }
 
     pub(crate) fn token(&self, grant: &Grant) -> String {

@@ -39,6 +39,7 @@ walls! {
     Who who::views each_role_sees_its_own_view without_who_the_views_go_red,
     Who who::tickets a_customer_is_shown_for_its_own_tickets_only without_who_the_tickets_go_red,
     Who who::grants a_grant_for_one_customer_shows_no_other without_who_the_grants_go_red,
+    Who who::budgets nobody_walks_through_the_customers without_who_the_budgets_go_red,
     Keep keep::sealing what_is_kept_can_not_be_read without_keep_the_sealing_goes_red,
     Keep keep::erasure what_is_kept_goes_with_the_customer without_keep_the_erasure_goes_red,
     Keep keep::age what_is_kept_goes_with_its_age without_keep_the_age_goes_red,

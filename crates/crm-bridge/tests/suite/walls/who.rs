@@ -44,3 +44,17 @@ pub(super) async fn grants(down: Down) -> Result<(), String> {
     let (status, _) = town.ask("/v1/card", &card_grant(1, &mine, ViewerRole::Line1), &body).await;
     ensure(status == 403, "a grant for one customer shows another")
 }
+
+pub(super) async fn budgets(down: Down) -> Result<(), String> {
+    let (url, _crm) = sandbox();
+    let settings = [("BUDGETS__LINE1__HOUR_SOFT", "1"), ("BUDGETS__LINE1__HOUR_HARD", "1")];
+    let town = Town::beside(Backend::Sqlite, &url, &settings, down).await;
+    let contacts = town.contacts().await;
+    for (ticket, expected) in [(1, 200), (2, 429)] {
+        let email = contacts[usize::try_from(ticket).unwrap()]["email"].as_str().unwrap();
+        let customer_ref = town.matched(ticket, email).await;
+        let (status, _) = town.card(ticket, &customer_ref, ViewerRole::Line1).await;
+        ensure(status == expected, format!("customer {ticket} of one in this hour: {status}"))?;
+    }
+    Ok(())
+}
