@@ -662,6 +662,24 @@ export interface components {
          * @enum {string}
          */
         AuthorKind: "requester" | "operator" | "system";
+        /** @description How much of a viewing budget is used. On a card only once the soft limit is passed. */
+        BudgetState: {
+            /** @description Beyond it nothing is shown. */
+            hard: components["schemas"]["Count"];
+            /** @description When the window ends and counting begins anew. */
+            resets_at: components["schemas"]["AsOf"];
+            /** @description Beyond it the supervisor is told. */
+            soft: components["schemas"]["Count"];
+            /** @description Customers looked at in it, each counted once. */
+            used: components["schemas"]["Count"];
+            /** @description The hour or the day. */
+            window: components["schemas"]["BudgetWindow"];
+        };
+        /**
+         * @description Over which time customers are counted.
+         * @enum {string}
+         */
+        BudgetWindow: "hour" | "day";
         /** @description One of several customers. */
         Candidate: {
             card?: components["schemas"]["CustomerCard"] | null;
@@ -737,6 +755,8 @@ export interface components {
             /** @description One of the candidates that the card named. */
             customer_ref: string;
         };
+        /** @description How many. */
+        Count: number;
         /** @description How many open tickets there are, as far as they exist for the caller. */
         Counters: {
             /**
@@ -758,6 +778,7 @@ export interface components {
         CustomerCard: {
             /** @description When the CRM gave these values: RFC 3339 in UTC. */
             as_of: components["schemas"]["AsOf"];
+            budget?: components["schemas"]["BudgetState"] | null;
             /** @description The customer. */
             customer_ref: components["schemas"]["CustomerRef"];
             /** @description The fields that this operator's role sees, in the policy's order. */
