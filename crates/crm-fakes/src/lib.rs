@@ -14,12 +14,14 @@
 pub mod dolibarr;
 pub mod espocrm;
 pub mod frappe;
+pub mod expr;
 pub mod hubspot;
 pub mod log;
 pub mod marks;
 pub mod odoo;
 pub mod people;
 pub mod plain_rest;
+pub mod salesforce;
 mod server;
 mod shape;
 pub mod suitecrm;

@@ -10,6 +10,7 @@ mod hubspot;
 mod odoo;
 mod plain_rest;
 mod suitecrm;
+mod salesforce;
 mod support;
 mod twenty;
 mod vtiger;
