@@ -6,6 +6,7 @@ mod base;
 mod dolibarr;
 mod espocrm;
 mod frappe;
+mod dataverse;
 mod hubspot;
 mod odoo;
 mod plain_rest;
