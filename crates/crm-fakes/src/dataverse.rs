@@ -186,7 +186,7 @@ impl Table {
 fn list(call: &Call, world: &World, table: Table) -> Answer {
     let asked = selected(call);
     let mut touched =
-        leaks(call, &["$select", "$filter", "$orderby", "$top", "$count", "$skiptoken", "$deltatoken"]);
+        call.undeclared(&["$select", "$filter", "$orderby", "$top", "$count", "$skiptoken", "$deltatoken"]);
     if let Some(token) = call.param("$deltatoken") {
         return delta(call, world, table, token).asking(asked).forbidding(touched);
     }
@@ -317,7 +317,7 @@ fn delta(call: &Call, world: &World, table: Table, token: &str) -> Answer {
 
 fn one(segment: &str, call: &Call, world: &World) -> Answer {
     let asked = selected(call);
-    let mut touched = leaks(call, &["$select"]);
+    let mut touched = call.undeclared(&["$select"]);
     let (set, wanted) = segment.trim_end_matches(')').split_once('(').unwrap_or(("", ""));
     let table = match set {
         "contacts" => Table::Contacts,
@@ -510,10 +510,6 @@ fn preferred_size(call: &Call) -> Option<usize> {
     let prefer = call.header("prefer")?;
     let size = prefer.split(',').find_map(|part| part.trim().strip_prefix("odata.maxpagesize="))?;
     size.trim_matches('"').parse().ok()
-}
-
-fn leaks(call: &Call, known: &[&str]) -> Vec<String> {
-    call.unknown_params(known).into_iter().map(|name| format!("parameter {name}")).collect()
 }
 
 fn members(value: Value) -> Map<String, Value> {

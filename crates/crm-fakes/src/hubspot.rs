@@ -364,7 +364,7 @@ type All = fn(&People, bool, &World, &Selection) -> Vec<(String, Value)>;
 
 fn list(call: &Call, world: &World, all: All) -> Answer {
     let asked = query_names(call);
-    let touched = leaks(call, &["limit", "after", "properties", "archived"]);
+    let touched = call.undeclared(&["limit", "after", "properties", "archived"]);
     let limit = call.number("limit").unwrap_or(10);
     if limit > LIST_MAX {
         return validation("limit must be at most 100");
@@ -391,7 +391,7 @@ fn list(call: &Call, world: &World, all: All) -> Answer {
 
 fn one_contact(call: &Call, world: &World, wanted: &str) -> Answer {
     let asked = query_names(call);
-    let touched = leaks(call, &["properties", "idProperty", "archived"]);
+    let touched = call.undeclared(&["properties", "idProperty", "archived"]);
     let by_mail = call.param("idProperty") == Some("email");
     let selection = Selection::new(&asked, world);
     let found = world.read(|people| {
@@ -420,7 +420,7 @@ fn one_contact(call: &Call, world: &World, wanted: &str) -> Answer {
 
 fn one_company(call: &Call, world: &World, wanted: &str) -> Answer {
     let asked = query_names(call);
-    let touched = leaks(call, &["properties", "archived"]);
+    let touched = call.undeclared(&["properties", "archived"]);
     let selection = Selection::new(&asked, world);
     let found = world.read(|people| {
         let found = people.companies.iter().find(|company| company_id(company.number) == wanted);
@@ -513,10 +513,6 @@ fn names(list: &Value) -> Vec<String> {
 fn query_names(call: &Call) -> Vec<String> {
     let lists = call.params("properties");
     lists.iter().flat_map(|list| list.split(',')).filter(|name| !name.is_empty()).map(str::to_owned).collect()
-}
-
-fn leaks(call: &Call, known: &[&str]) -> Vec<String> {
-    call.unknown_params(known).into_iter().map(|name| format!("parameter {name}")).collect()
 }
 
 fn number(value: &Value) -> Option<usize> {

@@ -14,6 +14,7 @@
 pub mod dolibarr;
 pub mod espocrm;
 pub mod frappe;
+pub mod bitrix24;
 pub mod dataverse;
 pub mod expr;
 pub mod hubspot;

@@ -47,6 +47,11 @@ impl Call {
         unknown.cloned().collect()
     }
 
+    /// The same as sentences for [`Answer::forbidding`].
+    pub fn undeclared(&self, known: &[&str]) -> Vec<String> {
+        self.unknown_params(known).into_iter().map(|name| format!("parameter {name}")).collect()
+    }
+
     /// A header, by its lower-case name.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)

@@ -148,7 +148,7 @@ impl Salesforce {
     }
 
     fn query(&self, call: &Call, world: &World, all: bool) -> Answer {
-        let leaks = call.unknown_params(&["q"]).into_iter().map(|name| format!("parameter {name}"));
+        let leaks = call.undeclared(&["q"]);
         let text = call.param("q").unwrap_or_default();
         let statement = match Statement::parse(text) {
             Ok(statement) => statement,
@@ -172,7 +172,7 @@ impl Salesforce {
             Some(((statement, all), start)) => self.page(statement, start, world, all),
             None => error(404, "INVALID_QUERY_LOCATOR", "invalid query locator"),
         }
-        .forbidding(call.unknown_params(&[]).into_iter().map(|name| format!("parameter {name}")))
+        .forbidding(call.undeclared(&[]))
     }
 
     fn page(&self, statement: Statement, start: usize, world: &World, all: bool) -> Answer {
@@ -228,7 +228,7 @@ impl Salesforce {
 
     fn one(&self, name: &str, wanted: &str, call: &Call, world: &World) -> Answer {
         let Some(entity) = Entity::named(name) else { return error(404, "NOT_FOUND", "no such object") };
-        let leaks = call.unknown_params(&["fields"]).into_iter().map(|name| format!("parameter {name}"));
+        let leaks = call.undeclared(&["fields"]);
         let asked: Vec<String> = match call.param("fields") {
             Some(fields) => fields.split(',').map(str::to_owned).collect(),
             None => Vec::new(),

@@ -6,6 +6,7 @@ mod base;
 mod dolibarr;
 mod espocrm;
 mod frappe;
+mod bitrix24;
 mod dataverse;
 mod hubspot;
 mod odoo;
