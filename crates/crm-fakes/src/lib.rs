@@ -11,17 +11,19 @@
 //! assert!(crm.log().forbidden().is_empty());
 //! ```
 
-pub mod dolibarr;
-pub mod espocrm;
-pub mod frappe;
+pub mod amocrm;
 pub mod bitrix24;
 pub mod dataverse;
+pub mod dolibarr;
+pub mod espocrm;
 pub mod expr;
+pub mod frappe;
 pub mod hubspot;
 pub mod log;
 pub mod marks;
 pub mod odoo;
 pub mod people;
+pub mod pipedrive;
 pub mod plain_rest;
 pub mod salesforce;
 mod server;
@@ -33,6 +35,7 @@ pub mod tokens;
 pub mod twenty;
 pub mod vtiger;
 pub mod wire;
+pub mod zoho;
 
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};

@@ -2,17 +2,20 @@
 
 #![cfg(test)]
 
+mod amocrm;
 mod base;
+mod bitrix24;
+mod dataverse;
 mod dolibarr;
 mod espocrm;
 mod frappe;
-mod bitrix24;
-mod dataverse;
 mod hubspot;
 mod odoo;
+mod pipedrive;
 mod plain_rest;
-mod suitecrm;
 mod salesforce;
+mod suitecrm;
 mod support;
 mod twenty;
 mod vtiger;
+mod zoho;
