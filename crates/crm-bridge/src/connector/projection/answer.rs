@@ -1,6 +1,6 @@
 //! The raw bytes of a CRM answer.
 
-use zeroize::Zeroize;
+use zeroize::optimization_barrier;
 
 /// Bytes that the CRM sent. No `Debug`, no `Serialize`, no `Clone`; wiped when dropped and when they move to a larger
 /// buffer. Between network and here they also pass through buffers of the HTTP library, which are not wiped.
@@ -26,7 +26,7 @@ impl RawAnswer {
                 Vec::with_capacity(needed.max(self.bytes.capacity() * 2).min(bytes_max.max(needed)));
             larger.extend_from_slice(&self.bytes);
             std::mem::swap(&mut self.bytes, &mut larger);
-            larger.zeroize();
+            wipe(&mut larger);
         }
         self.bytes.extend_from_slice(chunk);
         true
@@ -40,8 +40,16 @@ impl RawAnswer {
 
 impl Drop for RawAnswer {
     fn drop(&mut self) {
-        self.bytes.zeroize();
+        wipe(&mut self.bytes);
     }
+}
+
+/// Overwrites the whole buffer. `Vec::zeroize` writes byte by byte, which takes as long as parsing does.
+fn wipe(bytes: &mut Vec<u8>) {
+    bytes.clear();
+    bytes.resize(bytes.capacity(), 0);
+    optimization_barrier(bytes.as_slice());
+    bytes.clear();
 }
 
 #[cfg(test)]

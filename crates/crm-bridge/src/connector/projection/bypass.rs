@@ -3,33 +3,35 @@
 
 use serde_json::Value;
 
+use super::frame::{Around, Spot};
 use super::plan::Plan;
 use super::read::Unreadable;
-use super::sink::{Record, Sink};
+use super::take::Record;
 
 pub(super) fn read_list(text: &str, plan: &Plan) -> Result<Vec<Record>, Unreadable> {
     let answer = parse(text)?;
-    let records = at(&answer, plan.records.segments()).and_then(Value::as_array);
+    let records = at(&answer, &plan.list.around).and_then(Value::as_array);
     Ok(records.ok_or(Unreadable::UnexpectedShape)?.iter().map(|value| record(value, plan)).collect())
 }
 
 pub(super) fn read_one(text: &str, plan: &Plan) -> Result<Record, Unreadable> {
     let answer = parse(text)?;
-    at(&answer, plan.record.segments()).map(|value| record(value, plan)).ok_or(Unreadable::UnexpectedShape)
+    at(&answer, &plan.one.around).map(|value| record(value, plan)).ok_or(Unreadable::UnexpectedShape)
 }
 
 fn parse(text: &str) -> Result<Value, Unreadable> {
     serde_json::from_str(text).map_err(|_| Unreadable::NotJson)
 }
 
-fn at<'a>(value: &'a Value, path: &[String]) -> Option<&'a Value> {
-    path.iter().try_fold(value, |value, name| value.get(name))
+fn at<'a>(value: &'a Value, place: &Around) -> Option<&'a Value> {
+    if place.has(Spot::Records) {
+        return Some(value);
+    }
+    place.members.iter().find_map(|(name, place)| at(value.get(name)?, place))
 }
 
 fn record(value: &Value, plan: &Plan) -> Record {
-    let mut sink = Sink::new(plan.uses().len());
-    super::read::walk_value(value, plan, &mut sink);
-    let mut record = Record::from_sink(plan, sink);
+    let mut record = super::read::record_of(value, plan);
     leaves("", value, &mut record.unlisted);
     record
 }

@@ -2,13 +2,19 @@
 //! bytes and never becomes a value of this program.
 //!
 //! [`Plan`] (compile) turns policy and profile into a tree of wanted places; [`scan`] looks over the raw bytes first,
-//! because serde_json neither limits the depth nor checks the UTF-8 of what it skips; [`read_list`] and [`read_one`] walk the tree.
+//! because serde_json neither limits the depth nor checks the UTF-8 of what it skips; [`read_list`] and [`read_one`]
+//! find the records and walk the tree; `take` makes values of what was found.
 
 pub mod answer;
+mod frame;
+mod names;
 mod plan;
 mod read;
 pub mod scan;
 mod sink;
+mod take;
+mod typed_date;
+mod walk;
 pub mod watch;
 
 #[cfg(feature = "sabotage")]
@@ -18,7 +24,7 @@ pub use answer::RawAnswer;
 pub use plan::Plan;
 pub use read::{Unreadable, read_list, read_one};
 pub use scan::Limits;
-pub use sink::Record;
+pub use take::Record;
 pub use watch::KeyWatch;
 
 #[cfg(test)]

@@ -1,30 +1,25 @@
 //! What is wanted of a record: the meeting of policy and profile, compiled once into a tree of places.
 
+use jiff::tz::TimeZone;
+
+use super::names::Names;
 use super::scan::Limits;
+use super::take::{Form, Output, Parts, Target};
 use crate::connector::pointer::Pointer;
 use crate::connector::profile::{Dates, Each, OneOrMore, Paging, Profile, Source, Sources};
-use crate::policy::{Entity, Policy};
-
-/// What a wanted place is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum SlotUse {
-    Id,
-    UpdatedAt,
-    Email,
-    Phone,
-    /// Position of the field in the policy.
-    Field(usize),
-}
+use crate::policy::{Entity, FieldKind, Policy};
 
 /// What is wanted of a record, and how it is named in a request.
 #[derive(Debug)]
 pub struct Plan {
     pub(super) root: Node,
-    pub(super) records: Pointer,
-    pub(super) record: Pointer,
-    pub(super) next: Option<Pointer>,
+    /// Cells that the tree puts values into.
+    pub(super) cells: usize,
+    /// What is made of the cells.
+    pub(super) outputs: Vec<Output>,
+    pub(super) list: super::frame::Frame,
+    pub(super) one: super::frame::Frame,
     pub(super) limits: Limits,
-    uses: Vec<SlotUse>,
     selection: Vec<Vec<String>>,
 }
 
@@ -34,11 +29,17 @@ pub(super) struct Node {
     /// Cells that take the value that stands here.
     pub(super) leaves: Vec<usize>,
     /// Wanted members, if an object stands here.
-    pub(super) members: Vec<(Box<str>, Node)>,
+    pub(super) members: Names<Node>,
     /// What is wanted of each entry, if a list stands here.
     pub(super) each: Option<Box<EachNode>>,
+    /// What is wanted of the second entry, if a list of two stands here.
+    pub(super) pair: Option<Box<Node>>,
     /// Whether a day or time may stand here as an object.
     pub(super) typed_dates: bool,
+    /// Cells that are filled from a list that stands here.
+    pub(super) lists: Vec<usize>,
+    /// All cells below this place: there is nothing for them if there is nothing here.
+    pub(super) below: Vec<usize>,
 }
 
 /// What is wanted of each entry of a list.
@@ -50,12 +51,13 @@ pub(super) struct EachNode {
     pub(super) rules: Vec<Rule>,
 }
 
-/// Take one cell of an entry over into a cell of the record, if other cells say what they should.
+/// Take cells of an entry over into a cell outside, if other cells say what they should.
 #[derive(Debug)]
 pub(super) struct Rule {
     pub(super) conditions: Vec<(usize, Vec<String>)>,
-    pub(super) take: usize,
-    pub(super) slot: usize,
+    /// The first of these that has something.
+    pub(super) take: Vec<usize>,
+    pub(super) to: usize,
 }
 
 impl Plan {
@@ -65,33 +67,35 @@ impl Plan {
         let person = &profile.person;
         let mut builder = Builder { typed_dates: person.dates == Dates::TypedObject, ..Builder::default() };
         let here = Pointer::default();
-        builder.want(&here, &Source::Member(person.id.clone()), SlotUse::Id);
+        builder.want(&here, &Source::Member(person.id.clone()), Target::Id, false);
         if let Some(updated_at) = &person.updated_at {
-            builder.want(&here, &Source::Member(updated_at.clone()), SlotUse::UpdatedAt);
+            builder.want(&here, &Source::Member(updated_at.clone()), Target::UpdatedAt, false);
         }
-        builder.want_all(&here, &person.r#match.email, SlotUse::Email);
-        builder.want_all(&here, &person.r#match.phone, SlotUse::Phone);
+        builder.want_all(&here, &person.r#match.email, Target::Email);
+        builder.want_all(&here, &person.r#match.phone, Target::Phone);
         for (position, field) in policy.fields.iter().enumerate() {
             let outer = match (field.entity, &profile.company) {
                 (Entity::Company, Some(company)) => &company.at,
                 _ => &here,
             };
             for source in profile.sources(field.entity, &field.name) {
-                builder.want(outer, source, SlotUse::Field(position));
+                builder.want(outer, source, Target::Field(position), field.kind == FieldKind::Flag);
             }
         }
         builder.selection.sort_unstable();
         builder.selection.dedup();
+        builder.root.settle();
+        let next = match &person.paging {
+            Paging::Cursor { next, .. } => Some(next),
+            Paging::Offset { .. } => None,
+        };
         Self {
             root: builder.root,
-            records: person.records.clone(),
-            record: person.record.clone(),
-            next: match &person.paging {
-                Paging::Cursor { next, .. } => Some(next.clone()),
-                Paging::Offset { .. } => None,
-            },
+            cells: builder.cells,
+            outputs: builder.outputs,
+            list: super::frame::Frame::list(&person.records, next),
+            one: super::frame::Frame::one(&person.record),
             limits,
-            uses: builder.uses,
             selection: builder.selection,
         }
     }
@@ -101,44 +105,49 @@ impl Plan {
     pub fn selection(&self) -> &[Vec<String>] {
         &self.selection
     }
-
-    pub(super) fn uses(&self) -> &[SlotUse] {
-        &self.uses
-    }
 }
 
 #[derive(Default)]
 struct Builder {
     root: Node,
-    uses: Vec<SlotUse>,
+    cells: usize,
+    outputs: Vec<Output>,
     selection: Vec<Vec<String>>,
     typed_dates: bool,
 }
 
 impl Builder {
-    fn want_all(&mut self, outer: &Pointer, sources: &Sources, usage: SlotUse) {
+    fn want_all(&mut self, outer: &Pointer, sources: &Sources, target: Target) {
         for source in &sources.0 {
-            self.want(outer, source, usage);
+            self.want(outer, source, target, false);
         }
     }
 
-    fn want(&mut self, outer: &Pointer, source: &Source, usage: SlotUse) {
-        let slot = self.uses.len();
-        self.uses.push(usage);
+    fn want(&mut self, outer: &Pointer, source: &Source, target: Target, false_is_a_value: bool) {
+        let cell = self.cells;
+        self.cells += 1;
         match source {
             Source::Member(pointer) => {
                 let place = pointer.below(outer);
                 let typed_dates = self.typed_dates;
                 let node = self.root.reach(place.segments());
-                node.leaves.push(slot);
+                node.leaves.push(cell);
                 node.typed_dates |= typed_dates;
                 self.selection.push(place.segments().to_vec());
             }
-            Source::Each(each) => self.want_each(outer, each, slot),
+            Source::Each(each) => self.want_each(outer, each, cell),
         }
+        self.outputs.push(Output {
+            target,
+            parts: Parts::FirstOf(vec![cell]),
+            form: Form::Plain,
+            words: None,
+            false_is_a_value,
+            zone: TimeZone::UTC,
+        });
     }
 
-    fn want_each(&mut self, outer: &Pointer, each: &Each, slot: usize) {
+    fn want_each(&mut self, outer: &Pointer, each: &Each, cell: usize) {
         let list = each.each.below(outer);
         let node = self.root.reach(list.segments()).each.get_or_insert_default();
         let mut cell_at = |path: &[String]| {
@@ -155,22 +164,36 @@ impl Builder {
                 (cell_at(std::slice::from_ref(member)), <OneOrMore<String> as Clone>::clone(texts).into_vec())
             })
             .collect();
-        let take = cell_at(each.take.segments());
-        node.rules.push(Rule { conditions, take, slot });
+        let take = vec![cell_at(each.take.segments())];
+        node.rules.push(Rule { conditions, take, to: cell });
     }
 }
 
 impl Node {
     fn reach(&mut self, path: &[String]) -> &mut Self {
-        let Some((name, rest)) = path.split_first() else { return self };
-        let position = self.members.iter().position(|(known, _)| **known == **name).unwrap_or_else(|| {
-            self.members.push((name.as_str().into(), Self::default()));
-            self.members.len() - 1
-        });
-        self.members[position].1.reach(rest)
+        match path.split_first() {
+            Some((name, rest)) => self.members.find_or_add(name).reach(rest),
+            None => self,
+        }
     }
 
-    pub(super) fn member(&self, name: &str) -> Option<&Self> {
-        self.members.iter().find(|(known, _)| **known == *name).map(|(_, node)| node)
+    /// Works out which cells lie below each place, when the tree is complete. Returns its own and those below.
+    fn settle(&mut self) -> Vec<usize> {
+        self.lists.clear();
+        if let Some(each) = &mut self.each {
+            each.entry.settle();
+            self.lists.extend(each.rules.iter().map(|rule| rule.to));
+        }
+        if let Some(pair) = &mut self.pair {
+            self.lists.extend(pair.settle());
+        }
+        self.below = self.lists.clone();
+        self.members.values_mut().for_each(|member| self.below.extend(member.settle()));
+        self.leaves.iter().chain(&self.below).copied().collect()
+    }
+
+    /// Whether a text that stands here makes a difference.
+    pub(super) fn takes_texts(&self) -> bool {
+        !self.leaves.is_empty() || self.pair.is_some()
     }
 }

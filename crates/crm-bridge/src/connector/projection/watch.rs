@@ -1,6 +1,9 @@
 //! What the CRM sent without being asked: counted, and where a name is on the deny lexicon, named. Never a value.
+//!
+//! A CRM that can't be told what to send sends the same sixty unwanted names with every record, so a name is judged
+//! once; after that its number is looked up in a table that is read without a lock, and counts are added up per answer.
 
-use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -8,23 +11,47 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use service_kit::metrics::Metrics;
 
+use super::names::place;
 use crate::policy::lexicon::Lexicon;
 
-const NAMES_MAX: usize = 512;
 const NAME_CHARS_MAX: usize = 64;
+/// Names on the lexicon that are told apart.
+const DENIED_MAX: usize = 512;
+/// Names that are remembered. A CRM that uses ids as names would fill the table; what comes then is counted only.
+const JUDGED_MAX: usize = 4_096;
+/// Twice as many, so that a search ends soon; a power of two.
+const PLACES: usize = 8_192;
+/// The part of an entry that says what was judged: 1 for nothing, else two more than the position among the denied.
+const VERDICT: u64 = 0x3FF;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Member {
     member: String,
 }
 
-/// Watches the member names of all answers of one connector. Each name is judged once and remembered.
+/// Watches the member names of all answers of one connector.
 #[derive(Debug)]
 pub struct KeyWatch {
     lexicon: Lexicon,
     unexpected: Counter,
     over_shared: Family<Member, Counter>,
-    names: Mutex<BTreeMap<Box<str>, bool>>,
+    /// The number of a name without its last ten bits, which are the verdict; 0 where nothing stands.
+    judged: Box<[AtomicU64]>,
+    names: Mutex<Judged>,
+}
+
+#[derive(Debug, Default)]
+struct Judged {
+    count: usize,
+    denied: Vec<Box<str>>,
+}
+
+/// What came unexpected in one answer.
+#[derive(Default)]
+pub(super) struct Tally {
+    unexpected: u64,
+    /// By the position of the name among the denied.
+    denied: Vec<u64>,
 }
 
 impl KeyWatch {
@@ -35,6 +62,7 @@ impl KeyWatch {
             lexicon,
             unexpected: Counter::default(),
             over_shared: Family::default(),
+            judged: (0..PLACES).map(|_| AtomicU64::new(0)).collect(),
             names: Mutex::default(),
         }
     }
@@ -47,35 +75,78 @@ impl KeyWatch {
         metrics.register("crm_over_shared_members", over_shared, self.over_shared.clone());
     }
 
-    /// Counts a member that nobody asked for.
-    pub(super) fn unexpected(&self, name: &str) {
-        self.unexpected.inc();
-        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        let denied = match names.get(name) {
-            Some(denied) => *denied,
-            None => {
-                // A name may be anything, a customer's address included; only what is plain and short is remembered.
-                let plain = name.chars().count() <= NAME_CHARS_MAX
-                    && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '$'));
-                let denied = plain && self.lexicon.judge(name).is_some();
-                let room = names.len() < NAMES_MAX;
-                if plain && room {
-                    names.insert(name.into(), denied);
-                }
-                let denied = denied && room;
-                if denied {
-                    tracing::warn!(
-                        crm.member = name,
-                        "the CRM sends a member that it should not: over-sharing"
-                    );
-                }
-                denied
+    /// Counts a member that nobody asked for; `number` is its [`super::names::number_of`].
+    #[inline]
+    pub(super) fn unexpected(&self, name: &str, number: u64, tally: &mut Tally) {
+        tally.unexpected += 1;
+        let verdict = self.remembered(number).unwrap_or_else(|| self.judge(name, number));
+        let position = usize::try_from(verdict).unwrap_or(0);
+        if let Some(position) = position.checked_sub(2) {
+            if tally.denied.len() <= position {
+                tally.denied.resize(position + 1, 0);
             }
-        };
-        drop(names);
-        if denied {
-            self.over_shared.get_or_create(&Member { member: name.to_owned() }).inc();
+            tally.denied[position] += 1;
         }
+    }
+
+    /// Adds up what came in one answer.
+    pub(super) fn add(&self, tally: &Tally) {
+        self.unexpected.inc_by(tally.unexpected);
+        if tally.denied.is_empty() {
+            return;
+        }
+        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, count) in names.denied.iter().zip(&tally.denied).filter(|(_, count)| **count > 0) {
+            self.over_shared.get_or_create(&Member { member: name.to_string() }).inc_by(*count);
+        }
+    }
+
+    #[inline]
+    fn remembered(&self, number: u64) -> Option<u64> {
+        let mut at = place(number, PLACES - 1);
+        loop {
+            // Entries are written once and whole, and nothing else depends on their order.
+            let entry = self.judged.get(at)?.load(Ordering::Relaxed);
+            if entry == 0 {
+                return None;
+            }
+            if (entry ^ number) & !VERDICT == 0 {
+                return Some(entry & VERDICT);
+            }
+            at = (at + 1) & (PLACES - 1);
+        }
+    }
+
+    #[cold]
+    fn judge(&self, name: &str, number: u64) -> u64 {
+        const NOTHING: u64 = 1;
+        // A name may be anything, a customer's address included; only what is plain and short is kept as text.
+        let plain = name.chars().count() <= NAME_CHARS_MAX
+            && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '$'));
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another answer may have brought it meanwhile.
+        if let Some(verdict) = self.remembered(number) {
+            return verdict;
+        }
+        if !plain || names.count >= JUDGED_MAX {
+            return NOTHING;
+        }
+        let mut verdict = NOTHING;
+        if names.denied.len() < DENIED_MAX && self.lexicon.judge(name).is_some() {
+            tracing::warn!(crm.member = name, "the CRM sends a member that it should not: over-sharing");
+            names.denied.push(name.into());
+            verdict = u64::try_from(names.denied.len()).unwrap_or(0) + 1;
+        }
+        let mut at = place(number, PLACES - 1);
+        while let Some(entry) = self.judged.get(at) {
+            if entry.load(Ordering::Relaxed) == 0 {
+                entry.store((number & !VERDICT) | verdict, Ordering::Relaxed);
+                names.count += 1;
+                break;
+            }
+            at = (at + 1) & (PLACES - 1);
+        }
+        verdict
     }
 
     /// How many members came that nobody asked for.
@@ -88,6 +159,46 @@ impl KeyWatch {
     #[must_use]
     pub fn over_shared_names(&self) -> Vec<String> {
         let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        names.iter().filter(|(_, denied)| **denied).map(|(name, _)| name.to_string()).collect()
+        let mut denied: Vec<String> = names.denied.iter().map(|name| name.to_string()).collect();
+        denied.sort_unstable();
+        denied
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::names::number_of;
+    use super::*;
+
+    #[test]
+    fn a_name_is_judged_once_and_counted_each_time() {
+        let watch = KeyWatch::new(Lexicon::with(&[]).unwrap());
+        for _ in 0..3 {
+            let mut tally = Tally::default();
+            for name in ["iban", "shoe_size", "iban", "anna@example.org", "deals"] {
+                watch.unexpected(name, number_of(name), &mut tally);
+            }
+            watch.add(&tally);
+        }
+        assert_eq!(watch.unexpected_count(), 15);
+        assert_eq!(watch.over_shared_names(), ["deals", "iban"]);
+        let count =
+            |member: &str| watch.over_shared.get_or_create(&Member { member: member.to_owned() }).get();
+        assert_eq!((count("iban"), count("deals")), (6, 3));
+        assert_eq!(watch.names.lock().unwrap().count, 3, "an address is not remembered");
+    }
+
+    #[test]
+    fn a_flood_of_names_fills_nothing_but_the_table() {
+        let watch = KeyWatch::new(Lexicon::with(&[]).unwrap());
+        let mut tally = Tally::default();
+        for i in 0..20_000 {
+            let name = if i % 2 == 0 { format!("iban_{i}") } else { format!("a{i}") };
+            watch.unexpected(&name, number_of(&name), &mut tally);
+        }
+        watch.add(&tally);
+        assert_eq!(watch.unexpected_count(), 20_000);
+        assert_eq!(watch.over_shared_names().len(), DENIED_MAX);
+        assert_eq!(watch.names.lock().unwrap().count, JUDGED_MAX);
     }
 }
