@@ -81,19 +81,20 @@ pub(super) async fn look(
             })
             .await?
     };
-    let (crm_id, old) = match step {
+    let (customer, old) = match step {
         Step::Ended(outcome) => return outcome,
-        Step::Ask { crm_id, old } => (crm_id, old),
+        Step::Ask { customer, old } => (customer, old),
     };
     let now = bridge.clock.now();
-    let (known, to_keep) = match ask(bridge, &crm_id).await {
+    let (known, to_keep) = match ask(bridge, &customer.crm_id).await {
         Ok(Some(readings)) => {
             bridge.metrics.card("asked");
-            let card = bridge.seal(&readings, viewing.customer_ref.as_str(), now);
-            (Known { readings, as_of: now, stale: false }, card)
+            let card = bridge.seal(&readings, customer.customer_ref.as_str(), now);
+            let to_keep = card.map(|card| (customer.customer_ref, card));
+            (Known { readings, as_of: now, stale: false }, to_keep)
         }
         Ok(None) => {
-            bridge.store.erase(&viewing.customer_ref, now).await?;
+            bridge.store.erase(&customer.customer_ref, now).await?;
             bridge.metrics.card("erased");
             tracing::info!(customer.reference = %viewing.customer_ref, "the CRM has erased a customer");
             return Err(BridgeError::CustomerErased);
@@ -130,7 +131,7 @@ struct Known {
 /// How far the database alone gets.
 enum Step {
     Ended(Result<Shown, BridgeError>),
-    Ask { crm_id: String, old: Option<Known> },
+    Ask { customer: Customer, old: Option<Known> },
 }
 
 fn first_step(
@@ -155,7 +156,7 @@ fn first_step(
         return (Step::Ended(Err(spent)), Some(line(bridge, None, Action::Refused, &[])));
     }
     let kept = customer.card.as_ref().and_then(|card| {
-        let readings = bridge.open(card, viewing.customer_ref.as_str())?;
+        let readings = bridge.open(card, customer.customer_ref.as_str())?;
         Some((is_fresh(bridge, card), Known { readings, as_of: card.as_of, stale: false }))
     });
     match kept {
@@ -165,7 +166,7 @@ fn first_step(
             let outcome = outcome.map(|shown| Shown { budget: standing.hint(), ..shown });
             (Step::Ended(outcome), Some(line))
         }
-        old => (Step::Ask { crm_id: customer.crm_id, old: old.map(|(_, known)| known) }, None),
+        old => (Step::Ask { customer, old: old.map(|(_, known)| known) }, None),
     }
 }
 

@@ -69,6 +69,7 @@ fn routes(config: &mut utoipa_actix_web::service_config::ServiceConfig<'_>) {
         .service(questions::card)
         .service(questions::reveal)
         .service(oversight::oversight)
+        .service(questions::customer_changes)
         .service(health::live)
         .service(health::ready)
         .service(health::metrics);

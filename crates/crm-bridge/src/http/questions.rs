@@ -3,7 +3,8 @@
 use actix_web::post;
 use actix_web::web::{Data, Json};
 use bridge_contract::{
-    CardQuestion, CustomerCard, ResolveAnswer, ResolveQuestion, RevealQuestion, RevealedField,
+    CardQuestion, ChangesAnswer, ChangesQuestion, CustomerCard, ResolveAnswer, ResolveQuestion,
+    RevealQuestion, RevealedField,
 };
 use service_kit::Problem;
 
@@ -31,6 +32,28 @@ pub(super) async fn resolve(
     question: Json<ResolveQuestion>,
 ) -> Result<Json<ResolveAnswer>, Problem> {
     let answer = app::resolve::resolve(&bridge, &caller.grant, &question).await;
+    answer.map(Json).map_err(|error| problem(&error, &caller.request_id))
+}
+
+/// Which customers were erased in the CRM, or merged, after that change? The ticket service follows them.
+#[utoipa::path(
+    tag = "questions",
+    operation_id = "customerChanges",
+    security(("grant" = [])),
+    responses(
+        (status = 200, description = "The changes after that, oldest first", body = ChangesAnswer),
+        (status = 401, description = "token_invalid", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "grant_refused", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "body_invalid", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+#[post("/v1/customer-changes")]
+pub(super) async fn customer_changes(
+    caller: Granted,
+    bridge: Data<Bridge>,
+    question: Json<ChangesQuestion>,
+) -> Result<Json<ChangesAnswer>, Problem> {
+    let answer = app::customer_changes::customer_changes(&bridge, &caller.grant, &question).await;
     answer.map(Json).map_err(|error| problem(&error, &caller.request_id))
 }
 

@@ -1,8 +1,10 @@
 //! What the bridge keeps: which reference is whom, which customers belong to which ticket, sealed cards, and who saw
 //! what. The one place that names diesel.
 
+mod changes;
 pub mod oversight;
 mod schema;
+pub mod sync;
 pub mod vault;
 
 use bridge_contract::{CustomerRef, ViewerId, ViewerRole};
@@ -67,6 +69,8 @@ pub struct SealedCard {
 /// What is known of a customer who belongs to a ticket.
 #[derive(Debug, Clone)]
 pub struct Customer {
+    /// The reference that stands for this customer: another than was asked for, if the CRM merged both.
+    pub customer_ref: CustomerRef,
     /// The CRM's id.
     pub crm_id: String,
     /// Whether the CRM has erased this customer.
@@ -250,13 +254,13 @@ impl Store {
         &self,
         viewing: Viewing,
         line: LogLine,
-        card: Option<SealedCard>,
+        card: Option<(CustomerRef, SealedCard)>,
         meter: Meter,
     ) -> Result<Standing, DbError> {
         self.database
             .write(move |conn| {
-                if let Some(card) = &card {
-                    upsert_card(conn, viewing.customer_ref.as_str(), card)?;
+                if let Some((customer_ref, card)) = &card {
+                    upsert_card(conn, customer_ref.as_str(), card)?;
                 }
                 let place = place(conn, &viewing, &meter)?;
                 let closed = place.standing.closed_until().is_some();
@@ -264,28 +268,6 @@ impl Store {
                 settle(conn, &viewing, &meter, &place, &line, true)?;
                 write_line(conn, &viewing, &line)?;
                 Ok(place.standing)
-            })
-            .await
-    }
-
-    /// The CRM has erased this customer: the card and the links to addresses go; that there was somebody stays.
-    ///
-    /// # Errors
-    /// [`DbError`].
-    pub async fn erase(&self, customer_ref: &CustomerRef, now: Timestamp) -> Result<(), DbError> {
-        if !self.walls.keep_stands() {
-            return Ok(());
-        }
-        let customer_ref = customer_ref.as_str().to_owned();
-        self.database
-            .write(move |conn| {
-                diesel::delete(cards::table.filter(cards::customer_ref.eq(&customer_ref))).execute(conn)?;
-                diesel::delete(address_links::table.filter(address_links::customer_ref.eq(&customer_ref)))
-                    .execute(conn)?;
-                diesel::update(customers::table.filter(customers::customer_ref.eq(&customer_ref)))
-                    .set(customers::erased_at.eq(Some(now.ms())))
-                    .execute(conn)?;
-                Ok(())
             })
             .await
     }
@@ -313,22 +295,18 @@ fn customer_of(
     source: &str,
     any_ticket: bool,
 ) -> Result<Option<Customer>, DbError> {
-    let linked = ticket_links::table
-        .filter(ticket_links::ticket.eq(viewing.ticket))
-        .filter(ticket_links::customer_ref.eq(customers::customer_ref));
-    let row = customers::table
-        .left_join(cards::table.on(cards::customer_ref.eq(customers::customer_ref)))
-        .filter(customers::customer_ref.eq(viewing.customer_ref.as_str()))
-        .filter(customers::source.eq(source))
-        .filter(diesel::dsl::exists(linked).or(any_ticket.into_sql::<diesel::sql_types::Bool>()))
-        .select((
-            customers::crm_id,
-            customers::erased_at.is_not_null(),
-            (cards::sealed, cards::policy_hash, cards::as_of).nullable(),
-        ))
-        .get_result::<(String, bool, Option<(Vec<u8>, String, i64)>)>(conn)
-        .optional()?;
-    Ok(row.map(|(crm_id, erased, card)| Customer {
+    let asked = viewing.customer_ref.as_str();
+    let row = customer_row(conn, asked, viewing.ticket, source, any_ticket)?;
+    // The ticket service follows merges a little later; until then the old reference leads to the new customer.
+    let merged = matches!(row, Some((.., Some(_))));
+    let (row, customer_ref) = match if merged { changes::final_ref(conn, asked)? } else { None } {
+        Some(last) => (customer_row(conn, &last, viewing.ticket, source, any_ticket)?, last),
+        None => (row, asked.to_owned()),
+    };
+    let customer_ref =
+        CustomerRef::new(customer_ref).map_err(|error| DbError::Configuration(error.to_string()))?;
+    Ok(row.map(|(crm_id, erased, card, _)| Customer {
+        customer_ref,
         crm_id,
         erased,
         card: card.map(|(sealed, policy_hash, as_of)| SealedCard {
@@ -337,6 +315,33 @@ fn customer_of(
             as_of: Timestamp::from_ms(as_of),
         }),
     }))
+}
+
+type CustomerRow = (String, bool, Option<(Vec<u8>, String, i64)>, Option<String>);
+
+fn customer_row(
+    conn: &mut AnyConnection,
+    customer_ref: &str,
+    ticket: i64,
+    source: &str,
+    any_ticket: bool,
+) -> Result<Option<CustomerRow>, DbError> {
+    let linked = ticket_links::table
+        .filter(ticket_links::ticket.eq(ticket))
+        .filter(ticket_links::customer_ref.eq(customers::customer_ref));
+    Ok(customers::table
+        .left_join(cards::table.on(cards::customer_ref.eq(customers::customer_ref)))
+        .filter(customers::customer_ref.eq(customer_ref))
+        .filter(customers::source.eq(source))
+        .filter(diesel::dsl::exists(linked).or(any_ticket.into_sql::<diesel::sql_types::Bool>()))
+        .select((
+            customers::crm_id,
+            customers::erased_at.is_not_null(),
+            (cards::sealed, cards::policy_hash, cards::as_of).nullable(),
+            customers::merged_into,
+        ))
+        .get_result::<CustomerRow>(conn)
+        .optional()?)
 }
 
 fn write_line(conn: &mut AnyConnection, viewing: &Viewing, line: &LogLine) -> Result<(), DbError> {
@@ -380,7 +385,7 @@ fn customer_ref_of(
         .on_conflict((customers::source, customers::crm_id))
         .do_update()
         // The CRM names the customer, so the customer is there (again).
-        .set(customers::erased_at.eq(None::<i64>))
+        .set((customers::erased_at.eq(None::<i64>), customers::merged_into.eq(None::<String>)))
         .execute(conn))?;
     Ok(customers::table
         .filter(customers::source.eq(source))

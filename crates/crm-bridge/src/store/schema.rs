@@ -7,6 +7,7 @@ diesel::table! {
         crm_id -> Text,
         minted_at -> BigInt,
         erased_at -> Nullable<BigInt>,
+        merged_into -> Nullable<Text>,
     }
 }
 
@@ -23,6 +24,15 @@ diesel::table! {
         ticket -> BigInt,
         customer_ref -> Text,
         resolved_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    customer_changes (number) {
+        number -> BigInt,
+        at -> BigInt,
+        customer_ref -> Text,
+        into_ref -> Nullable<Text>,
     }
 }
 

@@ -20,6 +20,7 @@ fn both_databases_have_the_same_migrations_and_the_same_tables() {
                 "access_log",
                 "address_links",
                 "cards",
+                "customer_changes",
                 "customers",
                 "looks",
                 "notices",

@@ -1,0 +1,2 @@
+ALTER TABLE customers DROP COLUMN merged_into;
+DROP TABLE customer_changes;

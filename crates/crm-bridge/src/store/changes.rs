@@ -1,0 +1,215 @@
+//! What becomes of customers in the CRM after they were resolved: erased, merged. The ticket service follows the list.
+
+use bridge_contract::{CHANGES_MAX, ChangeKind, CustomerChange, CustomerRef};
+use db_kit::{AnyConnection, DbError, on_both};
+use diesel::prelude::*;
+use service_kit::Timestamp;
+
+use super::schema::{address_links, cards, customer_changes, customers, ticket_links};
+use super::{Person, Store, customer_ref_of, typed};
+
+/// A merge leads to a merge leads to a merge; beyond this somebody runs in circles.
+const MERGES_MAX: usize = 8;
+/// On PostgreSQL numbers are drawn before they are committed, so a smaller one can appear after a larger one was read.
+/// One writer at a time in this list keeps their order; any number will do that nobody else locks.
+const LIST_LOCK: i64 = 0x6775_6963_6865;
+
+impl Store {
+    /// The CRM has erased this customer: the card and the links to addresses go; that there was somebody stays, and the
+    /// ticket service is told. Nothing happens if it was erased before.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn erase(&self, customer_ref: &CustomerRef, now: Timestamp) -> Result<(), DbError> {
+        if !self.walls.keep_stands() {
+            return Ok(());
+        }
+        let customer_ref = customer_ref.as_str().to_owned();
+        self.database.write(move |conn| erase_in(conn, &customer_ref, now)).await
+    }
+
+    /// The CRM has taken one customer's record into another's: card and addresses of the first go, its tickets belong to
+    /// the second as well, its reference leads there, and the ticket service is told. Nothing happens if the first was
+    /// never resolved.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn merge(
+        &self,
+        source: String,
+        crm_id: String,
+        into: Person,
+        now: Timestamp,
+    ) -> Result<bool, DbError> {
+        if !self.walls.keep_stands() {
+            return Ok(false);
+        }
+        self.database
+            .write(move |conn| {
+                let before: Option<(String, Option<String>)> = customers::table
+                    .filter(customers::source.eq(&source).and(customers::crm_id.eq(&crm_id)))
+                    .select((customers::customer_ref, customers::merged_into))
+                    .first(conn)
+                    .optional()?;
+                let Some((old, None)) = before else { return Ok(false) };
+                // Naming the other one also ends an earlier merge of that one, so merges never run in circles.
+                let new = customer_ref_of(conn, &source, &into, now)?;
+                if old == new {
+                    return Ok(false);
+                }
+                forget(conn, &old)?;
+                let tickets: Vec<i64> = ticket_links::table
+                    .filter(ticket_links::customer_ref.eq(&old))
+                    .select(ticket_links::ticket)
+                    .load(conn)?;
+                for ticket in tickets {
+                    super::link_ticket(conn, ticket, &new, now)?;
+                }
+                diesel::update(customers::table.filter(customers::customer_ref.eq(&old)))
+                    .set(customers::merged_into.eq(Some(&new)))
+                    .execute(conn)?;
+                tell(conn, &old, Some(&new), now)?;
+                Ok(true)
+            })
+            .await
+    }
+
+    /// The changes after that number, oldest first, at most [`CHANGES_MAX`].
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn changes_after(&self, after: u64) -> Result<Vec<CustomerChange>, DbError> {
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        self.database
+            .read(move |conn| {
+                let rows: Vec<(i64, String, Option<String>)> = customer_changes::table
+                    .filter(customer_changes::number.gt(after))
+                    .order(customer_changes::number)
+                    .limit(CHANGES_MAX as i64)
+                    .select((
+                        customer_changes::number,
+                        customer_changes::customer_ref,
+                        customer_changes::into_ref,
+                    ))
+                    .load(conn)?;
+                rows.into_iter().map(change).collect()
+            })
+            .await
+    }
+
+    /// Which of these ids of the CRM stand for customers that were resolved before, and their references.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn known(
+        &self,
+        source: String,
+        crm_ids: Vec<String>,
+    ) -> Result<Vec<(String, CustomerRef)>, DbError> {
+        self.database
+            .read(move |conn| {
+                let rows: Vec<(String, String)> = customers::table
+                    .filter(customers::source.eq(&source).and(customers::crm_id.eq_any(&crm_ids)))
+                    .filter(customers::erased_at.is_null().and(customers::merged_into.is_null()))
+                    .select((customers::crm_id, customers::customer_ref))
+                    .load(conn)?;
+                let (ids, refs): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+                Ok(ids.into_iter().zip(typed(refs)?).collect())
+            })
+            .await
+    }
+
+    /// Customers that were resolved before and are still there, by reference, after that one; for reconciliation.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn known_after(
+        &self,
+        source: String,
+        after: String,
+        limit: i64,
+    ) -> Result<Vec<(String, CustomerRef)>, DbError> {
+        self.database
+            .read(move |conn| {
+                let rows: Vec<(String, String)> = customers::table
+                    .filter(customers::source.eq(&source).and(customers::customer_ref.gt(&after)))
+                    .filter(customers::erased_at.is_null().and(customers::merged_into.is_null()))
+                    .order(customers::customer_ref)
+                    .limit(limit)
+                    .select((customers::crm_id, customers::customer_ref))
+                    .load(conn)?;
+                let (ids, refs): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+                Ok(ids.into_iter().zip(typed(refs)?).collect())
+            })
+            .await
+    }
+}
+
+fn erase_in(conn: &mut AnyConnection, customer_ref: &str, now: Timestamp) -> Result<(), DbError> {
+    let there =
+        customers::table.filter(customers::customer_ref.eq(customer_ref).and(customers::erased_at.is_null()));
+    if diesel::update(there).set(customers::erased_at.eq(Some(now.ms()))).execute(conn)? == 0 {
+        return Ok(());
+    }
+    forget(conn, customer_ref)?;
+    tell(conn, customer_ref, None, now)
+}
+
+/// Removes what is kept of a customer's data.
+fn forget(conn: &mut AnyConnection, customer_ref: &str) -> Result<(), DbError> {
+    diesel::delete(cards::table.filter(cards::customer_ref.eq(customer_ref))).execute(conn)?;
+    diesel::delete(address_links::table.filter(address_links::customer_ref.eq(customer_ref)))
+        .execute(conn)?;
+    Ok(())
+}
+
+fn tell(
+    conn: &mut AnyConnection,
+    customer_ref: &str,
+    into: Option<&str>,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    if let AnyConnection::Postgres(conn) = conn {
+        diesel::sql_query("SELECT pg_advisory_xact_lock($1)")
+            .bind::<diesel::sql_types::BigInt, _>(LIST_LOCK)
+            .execute(conn)?;
+    }
+    let row = (
+        customer_changes::at.eq(now.ms()),
+        customer_changes::customer_ref.eq(customer_ref),
+        customer_changes::into_ref.eq(into),
+    );
+    on_both!(conn, |conn| diesel::insert_into(customer_changes::table).values(row).execute(conn))?;
+    Ok(())
+}
+
+/// The reference that stands for this one after all merges. None if there is no such reference or they run in circles.
+pub(super) fn final_ref(conn: &mut AnyConnection, customer_ref: &str) -> Result<Option<String>, DbError> {
+    let mut here = customer_ref.to_owned();
+    for _ in 0..MERGES_MAX {
+        let next: Option<Option<String>> = customers::table
+            .filter(customers::customer_ref.eq(&here))
+            .select(customers::merged_into)
+            .first(conn)
+            .optional()?;
+        match next {
+            None => return Ok(None),
+            Some(None) => return Ok(Some(here)),
+            Some(Some(next)) => here = next,
+        }
+    }
+    Ok(None)
+}
+
+fn change((number, customer_ref, into): (i64, String, Option<String>)) -> Result<CustomerChange, DbError> {
+    let wrong = |error: bridge_contract::TextError| DbError::Configuration(error.to_string());
+    let change = match into {
+        None => ChangeKind::Erased {},
+        Some(into) => ChangeKind::Merged { into: CustomerRef::new(into).map_err(wrong)? },
+    };
+    Ok(CustomerChange {
+        number: u64::try_from(number).unwrap_or(0),
+        customer_ref: CustomerRef::new(customer_ref).map_err(wrong)?,
+        change,
+    })
+}

@@ -1,0 +1,289 @@
+//! The copy of the customer base: sealed cards by the CRM's id, and keyed hashes of addresses to find them by.
+//!
+//! The first copy only ever appends: rows come in the order of the CRM's pages, without an index that would have to be
+//! kept up at random places, which is what makes copies of large bases slow and large in memory. The indices are made
+//! once, when the copy is complete; until then the copy answers nothing.
+
+use db_kit::{AnyConnection, DbError, on_both};
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use service_kit::Timestamp;
+
+use super::schema::{mirror, mirror_addresses, mirror_policies};
+use super::{Feed, Phase, SyncStore, set_feed_in};
+
+/// The hash of an address in the copy. 63 bits are enough: a look-up that meets somebody else's hash is checked
+/// against the address by whoever asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ShortHash(pub i64);
+
+/// One customer on the way into the copy.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// The CRM's id.
+    pub crm_id: String,
+    /// The sealed card.
+    pub sealed: Vec<u8>,
+    /// When the CRM gave it.
+    pub as_of: Timestamp,
+    /// By what the customer is found.
+    pub addresses: Vec<ShortHash>,
+}
+
+/// One customer out of the copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The CRM's id.
+    pub crm_id: String,
+    /// The sealed card.
+    pub sealed: Vec<u8>,
+    /// The policy under which it was read.
+    pub policy_hash: String,
+    /// When the CRM gave it.
+    pub as_of: Timestamp,
+}
+
+const INDICES: [(&str, &str); 3] = [
+    ("mirror_by_id", "CREATE UNIQUE INDEX IF NOT EXISTS mirror_by_id ON mirror (crm_id)"),
+    (
+        "mirror_addresses_by_address",
+        "CREATE INDEX IF NOT EXISTS mirror_addresses_by_address ON mirror_addresses (address, position)",
+    ),
+    (
+        "mirror_addresses_by_position",
+        "CREATE INDEX IF NOT EXISTS mirror_addresses_by_position ON mirror_addresses (position)",
+    ),
+];
+
+impl SyncStore {
+    /// Writes a page of the first copy, and how far the feed is, in one transaction. Rows are appended as they come; a
+    /// customer who moved between pages is there twice until [`SyncStore::finish_copy`].
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn append_page(
+        &self,
+        name: &str,
+        feed: Feed,
+        policy_hash: &str,
+        rows: Vec<Row>,
+    ) -> Result<(), DbError> {
+        let (name, policy_hash) = (name.to_owned(), policy_hash.to_owned());
+        self.database
+            .write(move |conn| {
+                let policy = policy_number(conn, &policy_hash)?;
+                append(conn, &rows, policy, feed.pass)?;
+                set_feed_in(conn, &name, &feed)
+            })
+            .await
+    }
+
+    /// The first copy has come to its end: of customers who are there twice the newer row stays, and the copy gets its
+    /// indices. Takes seconds for a million.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn finish_copy(&self, name: &str, feed: Feed) -> Result<(), DbError> {
+        let name = name.to_owned();
+        self.database
+            .write(move |conn| {
+                // A plain index first: it finds the doubles without sorting twice.
+                conn.batch_execute("CREATE INDEX IF NOT EXISTS mirror_doubles ON mirror (crm_id, position)")?;
+                conn.batch_execute(
+                    "DELETE FROM mirror WHERE EXISTS (SELECT 1 FROM mirror AS newer \
+                     WHERE newer.crm_id = mirror.crm_id AND newer.position > mirror.position)",
+                )?;
+                conn.batch_execute("DROP INDEX mirror_doubles")?;
+                for (_, sql) in INDICES {
+                    conn.batch_execute(sql)?;
+                }
+                conn.batch_execute(
+                    "DELETE FROM mirror_addresses WHERE NOT EXISTS (SELECT 1 FROM mirror \
+                     WHERE mirror.position = mirror_addresses.position)",
+                )?;
+                set_feed_in(conn, &name, &Feed { phase: Phase::Delta, ..feed })
+            })
+            .await
+    }
+
+    /// Empties the copy, for instance because another policy asks for other fields.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn clear_copy(&self) -> Result<(), DbError> {
+        self.database
+            .write(|conn| {
+                for (index, _) in INDICES {
+                    conn.batch_execute(&format!("DROP INDEX IF EXISTS {index}"))?;
+                }
+                diesel::delete(mirror_addresses::table).execute(conn)?;
+                diesel::delete(mirror::table).execute(conn)?;
+                diesel::delete(mirror_policies::table).execute(conn)?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Writes changed customers into the complete copy, and how far the feed is, in one transaction.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn replace_rows(
+        &self,
+        progress: Option<(String, Feed)>,
+        policy_hash: &str,
+        pass: i64,
+        rows: Vec<Row>,
+    ) -> Result<(), DbError> {
+        let policy_hash = policy_hash.to_owned();
+        self.database
+            .write(move |conn| {
+                let policy = policy_number(conn, &policy_hash)?;
+                let ids: Vec<&str> = rows.iter().map(|row| row.crm_id.as_str()).collect();
+                remove(conn, &ids)?;
+                append(conn, &rows, policy, pass)?;
+                match progress {
+                    Some((name, feed)) => set_feed_in(conn, &name, &feed),
+                    None => Ok(()),
+                }
+            })
+            .await
+    }
+
+    /// Removes customers from the copy.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn remove_rows(&self, crm_ids: Vec<String>) -> Result<(), DbError> {
+        self.database
+            .write(move |conn| {
+                let ids: Vec<&str> = crm_ids.iter().map(String::as_str).collect();
+                remove(conn, &ids)
+            })
+            .await
+    }
+
+    /// Removes up to `limit` rows that the walk of that number did not see, and answers their ids.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn remove_unseen(&self, pass: i64, limit: i64) -> Result<Vec<String>, DbError> {
+        self.database
+            .write(move |conn| {
+                let ids: Vec<String> = mirror::table
+                    .filter(mirror::pass.lt(pass))
+                    .select(mirror::crm_id)
+                    .limit(limit)
+                    .load(conn)?;
+                remove(conn, &ids.iter().map(String::as_str).collect::<Vec<_>>())?;
+                Ok(ids)
+            })
+            .await
+    }
+
+    /// The customers with that address, at most `limit`.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn find_rows(&self, address: ShortHash, limit: i64) -> Result<Vec<Kept>, DbError> {
+        self.database
+            .read(move |conn| {
+                let rows = mirror_addresses::table
+                    .inner_join(mirror::table.on(mirror::position.eq(mirror_addresses::position)))
+                    .inner_join(mirror_policies::table.on(mirror_policies::number.eq(mirror::policy)))
+                    .filter(mirror_addresses::address.eq(address.0))
+                    .select((mirror::crm_id, mirror::sealed, mirror_policies::hash, mirror::as_of))
+                    .limit(limit)
+                    .load::<(String, Vec<u8>, String, i64)>(conn)?;
+                Ok(rows.into_iter().map(kept).collect())
+            })
+            .await
+    }
+
+    /// The customer of that id.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn row(&self, crm_id: &str) -> Result<Option<Kept>, DbError> {
+        let crm_id = crm_id.to_owned();
+        self.database
+            .read(move |conn| {
+                let row = mirror::table
+                    .inner_join(mirror_policies::table.on(mirror_policies::number.eq(mirror::policy)))
+                    .filter(mirror::crm_id.eq(&crm_id))
+                    .select((mirror::crm_id, mirror::sealed, mirror_policies::hash, mirror::as_of))
+                    .first::<(String, Vec<u8>, String, i64)>(conn)
+                    .optional()?;
+                Ok(row.map(kept))
+            })
+            .await
+    }
+
+    /// How many customers are in the copy. Counts them; for reports, not for requests.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn rows(&self) -> Result<i64, DbError> {
+        self.database.read(|conn| Ok(mirror::table.count().get_result(conn)?)).await
+    }
+}
+
+fn kept((crm_id, sealed, policy_hash, as_of): (String, Vec<u8>, String, i64)) -> Kept {
+    Kept { crm_id, sealed, policy_hash, as_of: Timestamp::from_ms(as_of) }
+}
+
+fn policy_number(conn: &mut AnyConnection, hash: &str) -> Result<i64, DbError> {
+    let known = mirror_policies::table.filter(mirror_policies::hash.eq(hash)).select(mirror_policies::number);
+    if let Some(number) = known.first(conn).optional()? {
+        return Ok(number);
+    }
+    let last: Option<i64> =
+        mirror_policies::table.select(diesel::dsl::max(mirror_policies::number)).first(conn)?;
+    let number = last.unwrap_or(0) + 1;
+    diesel::insert_into(mirror_policies::table)
+        .values((mirror_policies::number.eq(number), mirror_policies::hash.eq(hash)))
+        .execute(conn)?;
+    Ok(number)
+}
+
+fn append(conn: &mut AnyConnection, rows: &[Row], policy: i64, pass: i64) -> Result<(), DbError> {
+    let last: Option<i64> = mirror::table.select(diesel::dsl::max(mirror::position)).first(conn)?;
+    let first = last.unwrap_or(0) + 1;
+    let values: Vec<_> = (first..)
+        .zip(rows)
+        .map(|(position, row)| {
+            (
+                mirror::position.eq(position),
+                mirror::crm_id.eq(&row.crm_id),
+                mirror::sealed.eq(&row.sealed),
+                mirror::as_of.eq(row.as_of.ms()),
+                mirror::policy.eq(policy),
+                mirror::pass.eq(pass),
+            )
+        })
+        .collect();
+    let addresses: Vec<_> = (first..)
+        .zip(rows)
+        .flat_map(|(position, row)| row.addresses.iter().map(move |address| (address.0, position)))
+        .map(|(address, position)| {
+            (mirror_addresses::address.eq(address), mirror_addresses::position.eq(position))
+        })
+        .collect();
+    on_both!(conn, |conn| {
+        diesel::insert_into(mirror::table).values(&values).execute(conn)?;
+        diesel::insert_into(mirror_addresses::table).values(&addresses).execute(conn)
+    })?;
+    Ok(())
+}
+
+fn remove(conn: &mut AnyConnection, crm_ids: &[&str]) -> Result<(), DbError> {
+    // SQLite binds at most 32,766 values; pages are far smaller, but nobody has to know.
+    for ids in crm_ids.chunks(1_000) {
+        let positions: Vec<i64> =
+            mirror::table.filter(mirror::crm_id.eq_any(ids)).select(mirror::position).load(conn)?;
+        diesel::delete(mirror_addresses::table.filter(mirror_addresses::position.eq_any(&positions)))
+            .execute(conn)?;
+        diesel::delete(mirror::table.filter(mirror::position.eq_any(&positions))).execute(conn)?;
+    }
+    Ok(())
+}
