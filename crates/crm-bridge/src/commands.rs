@@ -12,14 +12,14 @@ use crm_bridge::app::dry_run::dry_run;
 use crm_bridge::config::Config;
 use crm_bridge::connector::profile::{BUILT_IN, Profile};
 use crm_bridge::http::{self, Listener};
-use crm_bridge::policy::{check, explain, load};
+use crm_bridge::policy::{Language, check, explain, load};
 use crm_bridge::store::vault::Vault;
 use crm_bridge::{MIGRATIONS, jobs, start};
 use db_kit::Database;
 use service_kit::metrics::Metrics;
 use service_kit::{Clock, Ids, config, shutdown, telemetry};
 
-use super::{Arguments, Command, KeysCommand, PolicyCommand, ProfileCommand};
+use super::{Arguments, Command, ExplainFormat, KeysCommand, PolicyCommand, ProfileCommand};
 
 /// What the names of this service's metrics begin with.
 const METRICS_PREFIX: &str = "guichet_bridge";
@@ -37,7 +37,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         }
         Command::Keys(KeysCommand::Generate { cache }) => generate_key(&cache),
         Command::Policy(PolicyCommand::Check) => check_policy(&settings()?),
-        Command::Policy(PolicyCommand::Explain) => explain_policy(&settings()?),
+        Command::Policy(PolicyCommand::Explain { format, language }) => {
+            explain_policy(&settings()?, format, language.map(Into::into))
+        }
         Command::Policy(PolicyCommand::DryRun { count }) => wait(run_dry(settings()?, count)),
         Command::Profile(ProfileCommand::List) => list_profiles(),
     }
@@ -165,9 +167,17 @@ fn check_policy(config: &Config) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn explain_policy(config: &Config) -> Result<ExitCode> {
+fn explain_policy(config: &Config, format: ExplainFormat, language: Option<Language>) -> Result<ExitCode> {
     let profile = config.profile().map_err(anyhow::Error::msg)?;
-    print!("{}", explain::text(&start::policy(config, &profile)?));
+    let policy = start::policy(config, &profile)?;
+    let today = Clock::system().now().to_string().chars().take(10).collect::<String>();
+    let explanation =
+        explain::Explanation::new(&policy, &profile, &today, Vec::new()).map_err(anyhow::Error::msg)?;
+    match format {
+        ExplainFormat::Text => print!("{}", explain::text(&explanation)),
+        ExplainFormat::Html => print!("{}", explain::html(&explanation, language.unwrap_or(policy.language))),
+        ExplainFormat::Json => println!("{}", explanation.json()?),
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,13 +1,14 @@
 //! May this policy be used with this CRM? Names go through the deny lexicon, those of the policy and those of the CRM's
 //! members behind them, so that neither a renamed field nor a re-pointed profile brings in what is none of support's business.
 
-use super::lexicon::{Lexicon, Severity};
+use super::lexicon::{Lexicon, Severity, opaque};
 use super::load::FREE_TEXT_CHARS;
 use super::{Field, FieldKind, Policy};
-use crate::connector::profile::{Each, Profile, Source};
+use crate::connector::profile::{Profile, Source};
+use serde::Serialize;
 
 /// One remark about a policy.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Remark {
     /// Line of the policy file, counted from 1.
     pub line: usize,
@@ -45,17 +46,17 @@ fn check_field(field: &Field, profile: &Profile, lexicon: &Lexicon, remarks: &mu
     let mut remark = |refused: bool, message: String| {
         remarks.push(Remark { line: field.line, refused, message: format!("{}: {message}", field.key) });
     };
-    let sources = profile.sources(field.entity, &field.name);
-    if sources.is_empty() {
+    let origins = origins(field, profile);
+    if origins.is_empty() {
         remark(false, format!("{} has no such field, so it stays empty", profile.head.title));
     }
-    let mut names: Vec<(String, bool)> = vec![(field.name.clone(), false)];
-    names
-        .extend([&field.label.en, &field.label.ru].into_iter().flatten().map(|label| (label.clone(), false)));
-    names.extend(sources.iter().map(|source| (path_of(source), true)));
+    let mut names: Vec<(String, &str)> = vec![(field.name.clone(), "is called")];
+    names.extend(
+        [&field.label.en, &field.label.ru].into_iter().flatten().map(|label| (label.clone(), "is called")),
+    );
+    names.extend(origins.iter().flat_map(Origin::names));
     let mut soft_spots = Vec::new();
-    for (name, in_crm) in &names {
-        let place = if *in_crm { "comes from" } else { "is called" };
+    for (name, place) in &names {
         match lexicon.judge(name) {
             Some(finding) if finding.severity == Severity::Hard => remark(
                 true,
@@ -67,12 +68,23 @@ fn check_field(field: &Field, profile: &Profile, lexicon: &Lexicon, remarks: &mu
             None => {}
         }
     }
-    for path in sources.iter().map(|source| full_path(field, profile, source)) {
-        if let Some(denied) = profile.deny.paths.iter().find(|denied| is_at_or_below(&path, denied)) {
+    for origin in &origins {
+        if let Some(name) = origin.nameless() {
             remark(
                 true,
-                format!("comes from `{path}`: {} keeps `{denied}` from support", profile.head.title),
+                format!(
+                    "comes from `{name}`, a name that says nothing; write what people call it into the profile's mapping, such \
+                     as `label = \"Customer number\"`"
+                ),
             );
+        }
+        for path in origin.paths.iter().map(|path| path.join(".")) {
+            if let Some(denied) = profile.deny.paths.iter().find(|denied| is_at_or_below(&path, denied)) {
+                remark(
+                    true,
+                    format!("comes from `{path}`: {} keeps `{denied}` from support", profile.head.title),
+                );
+            }
         }
     }
     if matches!(field.kind, FieldKind::Text { chars_max } if chars_max > FREE_TEXT_CHARS) {
@@ -92,24 +104,78 @@ fn check_field(field: &Field, profile: &Profile, lexicon: &Lexicon, remarks: &mu
     }
 }
 
-/// The place of a source as a dotted path, as selections write it.
-fn path_of(source: &Source) -> String {
-    let segments: Vec<&str> = match source {
-        Source::Member(pointer) => pointer.segments().iter().map(String::as_str).collect(),
-        Source::Each(Each { each, take, .. }) => {
-            each.segments().iter().chain(take.segments()).map(String::as_str).collect()
-        }
-    };
-    segments.join(".")
+/// Where a field comes from, as far as names go.
+struct Origin {
+    /// Members from the record inwards.
+    paths: Vec<Vec<String>>,
+    /// Members that a condition looks at, and the texts that it wants there: they say which entry of a list is taken.
+    conditions: Vec<(String, Vec<String>)>,
+    /// What people call the field, where its name in the CRM says nothing.
+    label: Option<String>,
 }
 
-fn full_path(field: &Field, profile: &Profile, source: &Source) -> String {
-    match (field.entity, &profile.company) {
-        (super::Entity::Company, Some(company)) => {
-            let outer = path_of(&Source::Member(company.at.clone()));
-            format!("{outer}.{}", path_of(source)).trim_matches('.').to_owned()
+impl Origin {
+    fn names(&self) -> Vec<(String, &'static str)> {
+        let paths = self.paths.iter().map(|path| (path.join("."), "comes from"));
+        let conditions = self
+            .conditions
+            .iter()
+            .flat_map(|(member, texts)| std::iter::once(member).chain(texts))
+            .map(|name| (name.clone(), "is chosen by"));
+        let label = self.label.iter().map(|label| (label.clone(), "is called by its profile"));
+        paths.chain(conditions).chain(label).collect()
+    }
+
+    /// A name without a word, if nothing else says what the field is.
+    fn nameless(&self) -> Option<String> {
+        if self.label.as_ref().is_some_and(|label| !opaque::is_opaque(label)) {
+            return None;
         }
-        _ => path_of(source),
+        let path = self.paths.iter().find(|path| opaque::is_opaque_path(path.iter().map(String::as_str)));
+        let chosen = self.conditions.iter().flat_map(|(_, texts)| texts).find(|text| opaque::is_opaque(text));
+        path.map(|path| path.join(".")).or_else(|| chosen.cloned())
+    }
+}
+
+/// The places of a field in the CRM's records, as dotted paths; none if this CRM has no such field.
+pub(super) fn places(field: &Field, profile: &Profile) -> Vec<String> {
+    let place = |origin: Origin| {
+        let path = origin.paths.iter().map(|path| path.join(".")).collect::<Vec<_>>().join(" + ");
+        let chosen: Vec<String> = origin
+            .conditions
+            .iter()
+            .map(|(member, texts)| format!("{member} = {}", texts.join(" or ")))
+            .collect();
+        let called = origin.label.map(|label| format!(" \"{label}\"")).unwrap_or_default();
+        let chosen = if chosen.is_empty() { String::new() } else { format!(" where {}", chosen.join(", ")) };
+        format!("{path}{called}{chosen}")
+    };
+    origins(field, profile).into_iter().map(place).collect()
+}
+
+fn origins(field: &Field, profile: &Profile) -> Vec<Origin> {
+    let outer: &[String] = match (field.entity, &profile.company) {
+        (super::Entity::Company, Some(company)) => company.at.segments(),
+        _ => &[],
+    };
+    profile.sources(field.entity, &field.name).iter().map(|source| origin(outer, source)).collect()
+}
+
+fn origin(outer: &[String], source: &Source) -> Origin {
+    let below = |parts: &[&[String]]| outer.iter().chain(parts.iter().copied().flatten()).cloned().collect();
+    match source {
+        Source::Member(pointer) => {
+            Origin { paths: vec![below(&[pointer.segments()])], conditions: Vec::new(), label: None }
+        }
+        Source::Each(each) => Origin {
+            paths: vec![below(&[each.each.segments(), each.take.segments()])],
+            conditions: each
+                .conditions
+                .iter()
+                .map(|(member, texts)| (member.clone(), texts.clone().into_vec()))
+                .collect(),
+            label: None,
+        },
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Entity, Field, FieldKind, Label, Language, Mask, Policy, Role};
+use super::{Entity, Field, FieldKind, Keep, Label, Language, Mask, Policy, Role};
 
 /// Longest text that is not free text. Beyond it the entry needs `accept_risk`, because long text carries anything.
 pub const FREE_TEXT_CHARS: u16 = 200;
@@ -108,9 +108,16 @@ struct LabelTable {
 #[serde(deny_unknown_fields)]
 struct MaskEntry {
     roles: Vec<Role>,
-    keep_last: u8,
+    keep_last: Option<u8>,
+    keep: Option<KeepWord>,
     #[serde(default)]
     reveal: bool,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+enum KeepWord {
+    Domain,
 }
 
 struct Builder<'a> {
@@ -255,13 +262,24 @@ impl Builder<'_> {
             let role = role.as_str();
             self.error(at, &format!("{role} stands in `show` and in `mask`: choose one"));
         }
-        if matches!(kind, FieldKind::Flag | FieldKind::Enum { .. }) && mask.keep_last > 0 {
+        let keep = match (mask.keep_last, mask.keep) {
+            (Some(chars), None) => Keep::Last(chars),
+            (None, Some(KeepWord::Domain)) => Keep::Domain,
+            _ => {
+                self.error(at, "a mask says what stays readable: `keep_last = 2`, or `keep = \"domain\"` of a mail address");
+                Keep::Last(0)
+            }
+        };
+        if matches!(kind, FieldKind::Flag | FieldKind::Enum { .. }) && keep != Keep::Last(0) {
             self.error(at, "the end of a flag or an enum gives it away: `keep_last = 0`");
         }
-        if mask.keep_last > 4 {
+        if keep == Keep::Domain && *kind != FieldKind::Email {
+            self.error(at, "only a mail address has a domain to keep: use `keep_last`");
+        }
+        if matches!(keep, Keep::Last(chars) if chars > 4) {
             self.error(at, "`keep_last` is at most 4");
         }
-        Mask { roles: mask.roles, keep_last: mask.keep_last, reveal: mask.reveal }
+        Mask { roles: mask.roles, keep, reveal: mask.reveal }
     }
 
     fn short_text(&mut self, key: &str, text: &Spanned<String>) {

@@ -85,10 +85,19 @@ impl FieldKind {
 pub struct Mask {
     /// Roles that see the mask instead of the value.
     pub roles: Vec<Role>,
-    /// How many characters at the end stay readable.
-    pub keep_last: u8,
+    /// What stays readable.
+    pub keep: Keep,
     /// Whether these roles may ask for the whole value, on the record.
     pub reveal: bool,
+}
+
+/// What of a value stays readable under a mask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// So many characters at the end; 0 for none.
+    Last(u8),
+    /// The domain of a mail address: `••••••@example.org`.
+    Domain,
 }
 
 /// A caption, in the languages that the policy gives it in.
@@ -109,6 +118,17 @@ pub enum Language {
     En,
     /// Russian.
     Ru,
+}
+
+impl Language {
+    /// The word in policy files and in `lang` attributes.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Ru => "ru",
+        }
+    }
 }
 
 /// One field that may leave the CRM.
@@ -226,6 +246,10 @@ fn canonical_form(name: &str, number: u32, owner: &str, language: Language, fiel
         names.dedup();
         names
     };
+    let kept = |keep: Keep| match keep {
+        Keep::Last(chars) => serde_json::json!(chars),
+        Keep::Domain => serde_json::json!("domain"),
+    };
     let fields: Vec<serde_json::Value> = fields
         .iter()
         .map(|field| {
@@ -241,16 +265,12 @@ fn canonical_form(name: &str, number: u32, owner: &str, language: Language, fiel
                 values,
                 [&field.label.en, &field.label.ru],
                 roles(&field.show),
-                field.mask.as_ref().map(|mask| (roles(&mask.roles), mask.keep_last, mask.reveal)),
+                field.mask.as_ref().map(|mask| (roles(&mask.roles), kept(mask.keep), mask.reveal)),
                 field.accept_risk,
             ])
         })
         .collect();
-    let language = match language {
-        Language::En => "en",
-        Language::Ru => "ru",
-    };
-    serde_json::json!(["guichet field policy", 1, name, number, owner, language, fields]).to_string()
+    serde_json::json!(["guichet field policy", 1, name, number, owner, language.as_str(), fields]).to_string()
 }
 
 fn readable(name: &str) -> String {

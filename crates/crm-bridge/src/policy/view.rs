@@ -3,9 +3,12 @@
 use bridge_contract::{CardField, DateText, FieldKey, FieldValue, Label, Line, Mask as MaskText};
 
 use super::value::{Reading, TypedValue};
-use super::{Field, Language, Policy, Role};
+use super::{Field, Keep, Language, Policy, Role};
 use crate::walls::Walls;
+use unicode_segmentation::UnicodeSegmentation;
 
+/// The contract's masks have 64 characters.
+const DOMAIN_BYTES_MAX: usize = 58;
 /// Bullets of a mask. Always as many, so that the mask does not tell the length.
 const BULLETS: &str = "••••••";
 
@@ -98,26 +101,28 @@ fn shown(value: &TypedValue) -> FieldValue {
 }
 
 fn masked(field: &Field, value: &TypedValue, revealable: bool) -> FieldValue {
-    let keep_last = field.mask.as_ref().map_or(0, |mask| usize::from(mask.keep_last));
-    let mask = value.text().map_or_else(|| BULLETS.to_owned(), |text| mask_text(text, keep_last));
+    let keep = field.mask.as_ref().map_or(Keep::Last(0), |mask| mask.keep);
+    let mask = value.text().map_or_else(|| BULLETS.to_owned(), |text| mask_text(text, keep));
     MaskText::new(mask).map_or(FieldValue::Withheld {}, |mask| FieldValue::Masked { mask, revealable })
 }
 
-/// Bullets and the last characters. Of a short text nothing is kept: the end of `Li` is `Li`.
-fn mask_text(text: &str, keep_last: usize) -> String {
-    let letters: Vec<char> = text.chars().collect();
-    if keep_last == 0 || letters.len() < keep_last * 2 + 2 {
-        return BULLETS.to_owned();
-    }
-    let end = letters.iter().skip(letters.len() - keep_last);
-    // An accent without its letter would sit on the bullet.
-    let end: String = end.skip_while(|letter| is_combining(**letter)).collect();
-    format!("{BULLETS}{end}")
+/// Bullets and what stays readable.
+fn mask_text(text: &str, keep: Keep) -> String {
+    let kept = match keep {
+        Keep::Last(count) => last_letters(text, usize::from(count)),
+        Keep::Domain => {
+            text.rfind('@').and_then(|at| text.get(at..)).filter(|domain| domain.len() <= DOMAIN_BYTES_MAX)
+        }
+    };
+    format!("{BULLETS}{}", kept.unwrap_or_default())
 }
 
-fn is_combining(letter: char) -> bool {
-    matches!(letter, '\u{300}'..='\u{36f}' | '\u{483}'..='\u{489}' | '\u{591}'..='\u{5bd}' | '\u{610}'..='\u{61a}'
-        | '\u{64b}'..='\u{65f}' | '\u{200d}' | '\u{20d0}'..='\u{20ff}' | '\u{fe00}'..='\u{fe0f}' | '\u{1f3fb}'..='\u{1f3ff}')
+/// The last letters as people count them: a letter with its accents, a family of emoji and a syllable of Devanagari are one
+/// each (Unicode Standard Annex 29). Of a short text nothing is kept: the end of `Li` is `Li`.
+fn last_letters(text: &str, count: usize) -> Option<&str> {
+    let mut letters = text.grapheme_indices(true).rev();
+    let (start, _) = letters.nth(count.checked_sub(1)?)?;
+    (letters.count() >= count + 2).then(|| text.get(start..)).flatten()
 }
 
 #[cfg(test)]
@@ -200,12 +205,37 @@ mod tests {
     }
 
     #[test]
-    fn a_mask_keeps_whole_characters_and_does_not_tell_the_length() {
-        assert_eq!(mask_text("+78465550141", 2), "••••••41");
-        assert_eq!(mask_text("Müller-Lüdenscheidt", 3), "••••••idt");
-        assert_eq!(mask_text("Сорин Илья", 2), "••••••ья");
-        assert_eq!(mask_text("Li", 2), BULLETS);
-        assert_eq!(mask_text("12345", 2), BULLETS);
-        assert_eq!(mask_text("abcdefe\u{301}", 1), BULLETS, "an accent alone is not kept");
+    fn a_mask_keeps_whole_letters_and_does_not_tell_the_length() {
+        let last = |text: &str, count| mask_text(text, Keep::Last(count));
+        assert_eq!(last("+78465550141", 2), "••••••41");
+        assert_eq!(last("Müller-Lüdenscheidt", 3), "••••••idt");
+        assert_eq!(last("Сорин Илья", 2), "••••••ья");
+        assert_eq!(last("Li", 2), BULLETS);
+        assert_eq!(last("12345", 2), BULLETS);
+        assert_eq!(last("123456", 2), "••••••56");
+        assert_eq!(last("", 2), BULLETS);
+        assert_eq!(last("secret", 0), BULLETS);
+        assert_eq!(last("abcdefe\u{301}", 1), "••••••e\u{301}", "an accent stays on its letter");
+        assert_eq!(
+            last("abcd\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}", 1),
+            "••••••\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}"
+        );
+        assert_eq!(
+            last("abcde\u{1f1eb}\u{1f1ee}", 1),
+            "••••••\u{1f1eb}\u{1f1ee}",
+            "a flag is two code points"
+        );
+        assert_eq!(last("משה כהן לוי", 2), "••••••וי");
+    }
+
+    #[test]
+    fn a_masked_mail_address_may_keep_its_domain() {
+        assert_eq!(mask_text("anna@example.org", Keep::Domain), "••••••@example.org");
+        assert_eq!(
+            mask_text(&format!("anna@{}.org", "x".repeat(60)), Keep::Domain),
+            BULLETS,
+            "longer than a mask can be"
+        );
+        assert_eq!(mask_text("anna", Keep::Domain), BULLETS);
     }
 }

@@ -88,6 +88,18 @@ impl Lexicon {
         found.into_iter().chain(self.of_profile.gravest(&tokens, &[])).max_by_key(|finding| finding.severity)
     }
 
+    /// The subjects of the entries of that severity, in the order of the files.
+    #[must_use]
+    pub fn groups(&self, severity: Severity) -> Vec<String> {
+        let mut groups: Vec<String> = Vec::new();
+        for (group, of) in self.shipped.groups() {
+            if of == severity && !groups.iter().any(|known| known == group) {
+                groups.push(group.to_owned());
+            }
+        }
+        groups
+    }
+
     /// Every entry, written as a field name: what a policy must never get past [`Self::judge`].
     pub fn entries(&self) -> impl Iterator<Item = (String, Severity)> {
         self.shipped.entries().chain(self.of_profile.entries())

@@ -141,6 +141,10 @@ impl Table {
         })
     }
 
+    pub(super) fn groups(&self) -> impl Iterator<Item = (&str, Severity)> {
+        self.entries.iter().map(|entry| (entry.group.as_str(), entry.severity))
+    }
+
     pub(super) fn entries(&self) -> impl Iterator<Item = (String, Severity)> {
         self.entries.iter().map(|entry| (entry.word.clone(), entry.severity))
     }
