@@ -51,6 +51,8 @@ pub struct HubSpot {
     pub client_secret: String,
     /// Hits after which a search refuses to go on.
     pub hits_max: usize,
+    /// For so long the search does not know of a change.
+    pub lag_s: i64,
 }
 
 impl Default for HubSpot {
@@ -59,6 +61,7 @@ impl Default for HubSpot {
             token: "pat-eu1-0f1e2d3c-private-app-token".to_owned(),
             client_secret: "hubspot-app-secret-7c1f".to_owned(),
             hits_max: HITS_MAX,
+            lag_s: LAG_S,
         }
     }
 }
@@ -146,7 +149,7 @@ impl HubSpot {
         let groups = body["filterGroups"].as_array().cloned().unwrap_or_default();
         let mut broken = None;
         let mut hits: Vec<Person> = world.read(|people| {
-            let fresh = world.now() - LAG_S.seconds();
+            let fresh = world.now() - self.lag_s.seconds();
             let indexed = people.living().filter(|person| person.updated <= fresh);
             let matching = indexed.filter(|person| {
                 groups.is_empty() || groups.iter().any(|group| fits(person, group, &mut broken, &mut touched))

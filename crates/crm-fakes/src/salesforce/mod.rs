@@ -23,7 +23,7 @@ use records::{Entity, Record};
 pub use records::{account_id, id};
 use soql::Statement;
 
-const API: &str = "v66.0";
+const API: &str = "v62.0";
 const NEVER: [&str; 10] = [
     "Opportunity",
     "Quote",

@@ -24,7 +24,7 @@ async fn get(crm: &Running<Salesforce>, token: &str, path: &str) -> (u16, Value)
 }
 
 async fn query(crm: &Running<Salesforce>, token: &str, soql: &str) -> (u16, Value) {
-    let url = format!("{}/services/data/v66.0/query?q={}", crm.url, crm_fakes::wire::encode(soql));
+    let url = format!("{}/services/data/v62.0/query?q={}", crm.url, crm_fakes::wire::encode(soql));
     send(http().get(url).bearer_auth(token)).await
 }
 
@@ -55,7 +55,7 @@ async fn attributes_are_everywhere_and_pages_are_paths() {
     assert_eq!(record.as_object().unwrap().len(), 4);
     let (mut seen, mut next) = (15, first["nextRecordsUrl"].as_str().unwrap().to_owned());
     loop {
-        assert!(next.starts_with("/services/data/v66.0/query/01g"), "{next}");
+        assert!(next.starts_with("/services/data/v62.0/query/01g"), "{next}");
         let (_, page) = get(&crm, &key, &next).await;
         seen += page["records"].as_array().unwrap().len();
         match page["nextRecordsUrl"].as_str() {
@@ -108,14 +108,14 @@ async fn who_is_gone_comes_by_query_all_and_limits_are_403() {
     let key = token(&crm).await.1["access_token"].as_str().unwrap().to_owned();
     let soql =
         crm_fakes::wire::encode("SELECT Id, IsDeleted, MasterRecordId FROM Contact WHERE IsDeleted = true");
-    let (_, gone) = get(&crm, &key, &format!("/services/data/v66.0/queryAll?q={soql}")).await;
+    let (_, gone) = get(&crm, &key, &format!("/services/data/v62.0/queryAll?q={soql}")).await;
     assert_eq!(gone["totalSize"], 2);
     assert_eq!(gone["records"][0]["Id"], id(DELETED));
     assert_eq!(
         (&gone["records"][1]["Id"], &gone["records"][1]["MasterRecordId"]),
         (&json!(id(MERGED)), &json!(id(MERGED_INTO)))
     );
-    let path = format!("/services/data/v66.0/sobjects/Contact/{}?fields=Id,Name", id(DELETED));
+    let path = format!("/services/data/v62.0/sobjects/Contact/{}?fields=Id,Name", id(DELETED));
     assert_eq!(get(&crm, &key, &path).await.1[0]["errorCode"], "ENTITY_IS_DELETED");
     crm.switch().on(Fault::Throttle, 1);
     let (status, body) = query(&crm, &key, "SELECT Id FROM Contact").await;
