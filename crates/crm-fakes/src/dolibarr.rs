@@ -109,6 +109,10 @@ impl Crm for Dolibarr {
             return page;
         }
         match (call.method.as_str(), call.segments().as_slice()) {
+            ("GET", ["api", "index.php", "status"]) => {
+                let success = json!({"code": 200, "dolibarr_version": "20.0.0", "access_locked": "0"});
+                Answer::json(200, &json!({"success": success}))
+            }
             ("GET", ["api", "index.php", "contacts"]) => self.list(call, world),
             ("GET", ["api", "index.php", "contacts", id]) => self.one(call, world, id),
             ("GET", ["api", "index.php", "thirdparties", id]) => one_third_party(world, id),

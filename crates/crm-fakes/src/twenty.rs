@@ -128,13 +128,18 @@ impl Twenty {
             let one = people.living().find(|one| Self::person_id(one.number) == id)?;
             Some(person(world, one, people.company_of(one), relations))
         });
-        let Some(record) = found else {
-            return Answer::json(
-                404,
-                &json!({"statusCode": 404, "error": "Not Found", "messages": ["Record not found"]}),
-            );
-        };
+        let Some(record) = found else { return not_found() };
         self.chosen(call, world, vec![record], |mut records| json!({"data": {"person": records.pop()}}))
+    }
+
+    fn one_company(&self, call: &Call, world: &World, id: &str) -> Answer {
+        let deep = call.param("depth") != Some("0") || self.ignores_depth;
+        let found = world.read(|people| {
+            let found = people.companies.iter().find(|one| company_id(one.number) == id)?;
+            Some(company(world, found, deep))
+        });
+        let Some(record) = found else { return not_found() };
+        self.chosen(call, world, vec![record], |mut records| json!({"data": {"company": records.pop()}}))
     }
 
     /// What is sent of records, and what was asked for.
@@ -176,7 +181,7 @@ impl Crm for Twenty {
         match (call.method.as_str(), call.segments().as_slice()) {
             ("GET", ["rest", "people"]) => self.list(call, world),
             ("GET", ["rest", "people", id]) => self.one(call, world, id),
-            ("GET", ["rest", "companies", id]) => one_company(call, world, id),
+            ("GET", ["rest", "companies", id]) => self.one_company(call, world, id),
             ("POST", ["rest", "notes"]) => {
                 // Whom a note is about is told in a second call.
                 let body = call.json();
@@ -197,26 +202,12 @@ impl Crm for Twenty {
     }
 }
 
-fn bad(message: &str) -> Answer {
-    Answer::json(400, &json!({"statusCode": 400, "error": "BadRequestException", "messages": [message]}))
+fn not_found() -> Answer {
+    Answer::json(404, &json!({"statusCode": 404, "error": "Not Found", "messages": ["Record not found"]}))
 }
 
-fn one_company(call: &Call, world: &World, id: &str) -> Answer {
-    let deep = call.param("depth") != Some("0");
-    let found =
-        world.read(|people| people.companies.iter().find(|one| company_id(one.number) == id).cloned());
-    found.map_or_else(
-        || {
-            Answer::json(
-                404,
-                &json!({"statusCode": 404, "error": "Not Found", "messages": ["Record not found"]}),
-            )
-        },
-        |found| {
-            let asked = call.param("fields").map(comma_list).unwrap_or_default();
-            Answer::json(200, &json!({"data": {"company": company(world, &found, deep)}})).asking(asked)
-        },
-    )
+fn bad(message: &str) -> Answer {
+    Answer::json(400, &json!({"statusCode": 400, "error": "BadRequestException", "messages": [message]}))
 }
 
 /// `emails.primaryEmail[eq]:x`, or `and(…)` and `or(…)` of such.

@@ -92,12 +92,19 @@ fn query(call: &Call, world: &World) -> Answer {
         world.shift();
     }
     let by_change = query.order.as_deref() == Some("modifiedtime");
-    let records: Vec<Value> = world.read(|people| {
+    let (records, sample): (Vec<Value>, Option<Value>) = world.read(|people| {
+        if query.module == "Accounts" {
+            let wanted =
+                query.conditions.iter().find(|(column, ..)| column == "id").map(|(.., id)| id.as_str());
+            let fits = |company: &&Company| wanted.is_none_or(|id| id == account_id(company.number));
+            let found = people.companies.iter().filter(fits).map(|company| account(world, company)).collect();
+            return (found, people.companies.first().map(|company| account(world, company)));
+        }
         let fits = |person: &&Person| query.fits(person);
         let found = ordered(people, by_change).into_iter().filter(fits);
-        found.map(|person| contact(world, person, people.company_of(person))).collect()
+        let found = found.map(|person| contact(world, person, people.company_of(person))).collect();
+        (found, people.persons.first().map(|person| contact(world, person, None)))
     });
-    let sample = world.read(|people| people.persons.first().map(|person| contact(world, person, None)));
     let all = query.columns == ["*"] || world.switch.is_on(Fault::SelectionIgnored);
     if !all && let Some(name) = sample.and_then(|sample| strangers(&sample, &query.columns).pop()) {
         let message = format!("Permission to access {name} attribute denied.");
@@ -149,6 +156,7 @@ fn describe(world: &World) -> Answer {
 /// `SELECT columns FROM Contacts WHERE column = 'text' [AND|OR …] ORDER BY column LIMIT offset, count;`
 #[derive(Debug, Default)]
 struct Query {
+    module: String,
     columns: Vec<String>,
     any: bool,
     conditions: Vec<(String, String, String)>,
@@ -170,7 +178,8 @@ impl Query {
             }
         }
         expect(&mut at, "from")?;
-        if at.next() != Some("Contacts") {
+        query.module = at.next().unwrap_or_default().to_owned();
+        if !["Contacts", "Accounts"].contains(&query.module.as_str()) {
             return Err("Permission to access the module is denied".to_owned());
         }
         if at.next_if(|token| token.eq_ignore_ascii_case("where")).is_some() {
@@ -310,7 +319,7 @@ fn contact(world: &World, person: &Person, company: Option<&Company>) -> Value {
         "phone": person.phone().map(|phone| phone.e164.clone()).unwrap_or_default(),
         "mobile": person.mobile().map(|phone| phone.e164.clone()).unwrap_or_default(),
         "title": person.job_title,
-        "account_id": company.map(|company| format!("11x{}", company.number)).unwrap_or_default(),
+        "account_id": company.map(|company| account_id(company.number)).unwrap_or_default(),
         "mailingstreet": person.street,
         "mailingcity": person.city,
         "mailingzip": person.postal_code,
@@ -332,6 +341,28 @@ fn contact(world: &World, person: &Person, company: Option<&Company>) -> Value {
         "portal": "0",
     });
     with_deals(world, number, "potentials", record)
+}
+
+fn account_id(number: u32) -> String {
+    format!("11x{number}")
+}
+
+fn account(world: &World, company: &Company) -> Value {
+    let marks = &world.marks;
+    let number = company.number;
+    json!({
+        "id": account_id(number),
+        "accountname": company.name,
+        "website": company.website(),
+        "phone": company.phone.e164,
+        "bill_city": company.city,
+        "bill_country": company.country_name,
+        "modifiedtime": space_time(company.updated),
+        "annual_revenue": marks.amount("account.annual_revenue", number),
+        "rating": marks.text("account.rating", number),
+        "assigned_user_id": marks.text("account.assigned_user_id", number),
+        "description": marks.text("account.description", number),
+    })
 }
 
 #[cfg(test)]

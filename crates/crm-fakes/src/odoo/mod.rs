@@ -23,7 +23,8 @@ pub fn partner_id(number: u32) -> u32 {
 }
 
 /// What may be filtered by.
-const FILTERS: [&str; 7] = ["id", "email", "email_normalized", "phone", "mobile", "write_date", "is_company"];
+const FILTERS: [&str; 8] =
+    ["id", "email", "email_normalized", "phone", "phone_sanitized", "mobile", "write_date", "is_company"];
 
 /// Why a call of a method fails, by the name of the exception.
 #[derive(Debug)]
