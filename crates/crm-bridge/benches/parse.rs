@@ -57,12 +57,14 @@ fn parse(criterion: &mut Criterion) {
     let profile = Profile::load(page::PROFILE).unwrap();
     let limits = Limits { answer_bytes_max: 1 << 20, depth_max: 32, records_max: 1_000 };
     let plan = Plan::compile(&load(page::POLICY).unwrap(), &profile, limits);
+    let shape = profile.shape(&profile.person.page);
     let watch = KeyWatch::new(Lexicon::with(&profile.deny.words).unwrap());
     let mut answer = RawAnswer::with_room(bytes.len());
     assert!(answer.push(&bytes, limits.answer_bytes_max));
     group.bench_function("by policy", |bench| {
         bench.iter(|| {
-            let (records, _) = read_list(black_box(&answer), &plan, &watch, Walls::standing()).unwrap();
+            let records =
+                read_list(black_box(&answer), &plan, &shape, &watch, Walls::standing()).unwrap().records;
             assert_eq!(records.len(), page::RECORDS);
             records
         });

@@ -201,8 +201,13 @@ async fn run_dry(config: Config, count: u64) -> Result<ExitCode> {
 
 fn list_profiles() -> Result<ExitCode> {
     for (name, text) in BUILT_IN {
-        let profile = Profile::load(text).with_context(|| format!("profile {name}"))?;
-        println!("{name:<12}{:<24}{}", profile.head.title, profile.head.verified);
+        let profile = Profile::load(text).map_err(|errors| {
+            anyhow::anyhow!(
+                "profile {name}: {}",
+                errors.first().map_or_else(String::new, ToString::to_string)
+            )
+        })?;
+        println!("{name:<12}{:<24}{}", profile.head.title, profile.head.verified());
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,5 +1,6 @@
 //! Settings of the service. The commented defaults are `config/crm-bridge.default.toml`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use db_kit::DatabaseConfig;
@@ -9,6 +10,7 @@ use service_kit::telemetry::TelemetryConfig;
 use service_kit::{Secret, token};
 
 use crate::connector::profile::{BUILT_IN, Profile};
+use crate::connector::{Settings, SettingsGiven};
 use crate::oversight::{BudgetsConfig, OversightConfig};
 use crate::policy::value::PhoneRules;
 
@@ -81,14 +83,42 @@ pub struct CrmConfig {
     pub secret_file: PathBuf,
     /// The key itself.
     pub secret: Secret,
-    /// The CRM's database.
-    pub database: String,
+    /// Further keys by name.
+    pub secrets: BTreeMap<String, GivenSecret>,
+    /// What the profile wants to know beside.
+    #[serde(deserialize_with = "texts")]
+    pub settings: BTreeMap<String, String>,
     /// Allows http to another machine.
     pub allow_plain_http: bool,
     /// Time to connect.
     pub connect_timeout_ms: u64,
     /// Time for everything.
     pub total_timeout_ms: u64,
+}
+
+/// A key, or the file that it is in.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged, expecting = "a key, or { file = \"…\" }")]
+pub enum GivenSecret {
+    /// The key itself.
+    Text(Secret),
+    /// A file with it.
+    File {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+/// Texts; numbers, which an environment variable may look like, pass as their digits.
+fn texts<'de, D: serde::Deserializer<'de>>(toml: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let values = BTreeMap::<String, toml::Value>::deserialize(toml)?;
+    let text = |(name, value)| match value {
+        toml::Value::String(text) => Ok((name, text)),
+        toml::Value::Integer(number) => Ok((name, number.to_string())),
+        toml::Value::Boolean(flag) => Ok((name, flag.to_string())),
+        _ => Err(serde::de::Error::custom(format!("crm.settings.{name} is a text"))),
+    };
+    values.into_iter().map(text).collect()
 }
 
 /// Section `[policy]`.
@@ -167,7 +197,10 @@ impl Config {
                 .map_err(|error| format!("the profile {name} can't be read: {error}"))?,
             None => return Err(format!("there is no profile `{name}`; see `crm-bridge profile list`")),
         };
-        Profile::load(&text).map_err(|error| format!("profile {name}, {error}"))
+        Profile::load(&text).map_err(|errors| {
+            let lines: Vec<String> = errors.iter().map(|error| format!("profile {name}, {error}")).collect();
+            lines.join("\n")
+        })
     }
 
     /// The CRM's key.
@@ -181,11 +214,24 @@ impl Config {
         if self.crm.secret_file.as_os_str().is_empty() {
             return Err("set crm.secret_file to a file with the CRM's key".to_owned());
         }
-        let text = token::read_key_file(&self.crm.secret_file).map_err(|error| error.to_string())?;
-        match text.expose().trim() {
-            "" => Err(format!("{} is empty", self.crm.secret_file.display())),
-            key => Ok(Secret::new(key)),
-        }
+        secret_in(&self.crm.secret_file)
+    }
+
+    /// What is set for the profile's holes.
+    ///
+    /// # Errors
+    /// All that is missing or unknown, in sentences.
+    pub fn crm_settings(&self, profile: &Profile) -> Result<Settings, String> {
+        let named = self.crm.secrets.iter().map(|(name, given)| {
+            let secret = match given {
+                GivenSecret::Text(secret) => Ok(secret.clone()),
+                GivenSecret::File { file } => secret_in(file),
+            };
+            secret.map(|secret| (name.clone(), secret))
+        });
+        let secrets = named.collect::<Result<BTreeMap<_, _>, String>>()?;
+        let secret = Some(self.crm_secret()?);
+        Settings::new(profile, SettingsGiven { secret, secrets, settings: self.crm.settings.clone() })
     }
 
     /// The rules for national numbers.
@@ -202,6 +248,14 @@ impl Config {
             country_code: digits("country_code", &self.phones.country_code)?,
             trunk_prefix: digits("trunk_prefix", &self.phones.trunk_prefix)?,
         })
+    }
+}
+
+fn secret_in(file: &Path) -> Result<Secret, String> {
+    let text = token::read_key_file(file).map_err(|error| error.to_string())?;
+    match text.expose().trim() {
+        "" => Err(format!("{} is empty", file.display())),
+        key => Ok(Secret::new(key)),
     }
 }
 

@@ -11,8 +11,9 @@ use crate::app::{Bridge, BridgeMetrics, CacheLimits};
 use crate::config::Config;
 use crate::connector::client::{Client, ClientConfig};
 use crate::connector::guard::{Guard, GuardLimits};
+use crate::connector::plans::Plans;
 use crate::connector::profile::Profile;
-use crate::connector::projection::{KeyWatch, Limits, Plan};
+use crate::connector::projection::{KeyWatch, Limits};
 use crate::connector::{Connector, Parts};
 use crate::oversight::Rules;
 use crate::policy::lexicon::Lexicon;
@@ -99,15 +100,8 @@ pub fn connector(
         answer_bytes_max: limits.answer_bytes_max,
         allow_plain_http: config.crm.allow_plain_http,
     };
-    let client = Client::new(&client, &profile.auth, &config.crm_secret()?, walls)?;
-    let needs_database =
-        [&profile.person.list, &profile.person.one].iter().any(|path| path.contains("{database}"));
-    if needs_database && config.crm.database.is_empty() {
-        return Err(StartError(format!(
-            "{} needs crm.database, the name of its database",
-            profile.head.title
-        )));
-    }
+    let settings = config.crm_settings(&profile)?;
+    let client = Client::new(&client, &profile.auth, &settings, walls)?;
     let guard = GuardLimits {
         requests_at_once_max: limits.requests_at_once_max.max(1),
         failures_max: limits.failures_max.max(1),
@@ -120,10 +114,10 @@ pub fn connector(
     Ok(Connector::new(Parts {
         client,
         guard: Guard::new(guard, clock.clone()),
-        plan: Plan::compile(policy, &profile, parse_limits),
+        plans: Plans::compile(policy, &profile, parse_limits),
         profile,
         watch,
-        database: Some(config.crm.database.clone()).filter(|name| !name.is_empty()),
+        settings,
         walls,
         report: Box::new(move |outcome, seconds| counts.crm_request(outcome, seconds)),
     }))

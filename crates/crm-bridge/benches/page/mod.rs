@@ -12,21 +12,22 @@ pub(crate) const PROFILE: &str = r#"
 [profile]
 name = "bench"
 title = "Bench"
-verified = "no CRM"
+grammar = 2
 [auth]
-kind = "header"
-name = "Authorization"
-value = "Bearer {secret}"
-[person]
-list = "GET /contacts"
-one = "GET /contacts/{id}"
-select = { style = "comma", parameter = "fields" }
-paging = { style = "cursor", size = "limit", cursor = "cursor", next = "/next_cursor", size_max = 200 }
+kind = "headers"
+headers = { Authorization = "Bearer {secret}" }
+[answer]
 records = "/items"
+[paging]
+kind = "cursor"
+next = "/next_cursor"
+size_max = 200
+[person]
 id = "/id"
 updated_at = "/updated_at"
-[person.find]
-email = { style = "query", parameter = "email" }
+one = { get = "/contacts/{id}", query = { fields = "{select:comma}" } }
+by_email = { get = "/contacts", query = { email = "{value}", fields = "{select:comma}" } }
+page = { get = "/contacts", query = { limit = "{size}", cursor = "{cursor}", fields = "{select:comma}" } }
 [person.match]
 email = "/email"
 phone = "/phone"

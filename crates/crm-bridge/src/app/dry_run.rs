@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::connector::Connector;
-use crate::connector::ask::{PageMark, Question};
+use crate::connector::ask::Question;
 use crate::connector::trouble::Trouble;
-use crate::policy::Policy;
 use crate::policy::value::{PhoneRules, Reading, read};
+use crate::policy::{Entity, Policy};
 use crate::walls::Walls;
 
 /// What became of one field in all records.
@@ -46,13 +46,16 @@ pub async fn dry_run(
     phones: &PhoneRules,
     count: u64,
 ) -> Result<Report, Trouble> {
-    let page = connector.profile().person.paging.size_max();
+    let profile = connector.profile();
+    let page = profile.paging_of(&profile.person.page).size_max;
     let mut report = Report::default();
-    let mut from = Some(PageMark::Offset(0));
-    while let Some(mark) = from.take().filter(|_| report.records < count) {
-        let size = u16::try_from(count - report.records).unwrap_or(u16::MAX).min(page);
-        let found = connector.ask(Question::Sample { size, from: mark }).await?;
-        for record in &found.records {
+    // The same size for all pages: with another one a page by number would begin elsewhere.
+    let size = u16::try_from(count).unwrap_or(u16::MAX).min(page);
+    let mut next = Some(None);
+    while let Some(mark) = next.take().filter(|_| report.records < count) {
+        let found = connector.ask(Question::Page { entity: Entity::Person, size, mark }).await?;
+        let left = usize::try_from(count - report.records).unwrap_or(usize::MAX);
+        for record in found.records.iter().take(left) {
             report.records += 1;
             report.without_id += u64::from(record.id.is_none());
             for (position, raw) in &record.values {
@@ -66,7 +69,7 @@ pub async fn dry_run(
                 counts.sent += 1;
             }
         }
-        from = found.next.clone().filter(|_| !found.records.is_empty());
+        next = found.next.clone().filter(|_| !found.records.is_empty()).map(Some);
     }
     report.unexpected = connector.watch().unexpected_count();
     report.over_shared = connector.watch().over_shared_names();

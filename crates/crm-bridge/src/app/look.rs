@@ -6,10 +6,10 @@ use bridge_contract::{
 use service_kit::Timestamp;
 
 use super::{Bridge, BridgeError, Readings};
-use crate::connector::ask::{PageMark, Question};
+use crate::connector::ask::Question;
 use crate::connector::trouble::Trouble;
 use crate::oversight::budget::Standing;
-use crate::policy::view;
+use crate::policy::{Entity, view};
 use crate::store::{Action, Customer, LogLine, SealedCard, Viewing};
 
 /// What a grant says about who may see whom.
@@ -177,14 +177,14 @@ fn is_fresh(bridge: &Bridge, card: &SealedCard) -> bool {
 
 /// The CRM's values for an id; none if the CRM has no such record any more.
 async fn ask(bridge: &Bridge, crm_id: &str) -> Result<Option<Readings>, Trouble> {
-    let found = bridge.connector.ask(Question::ById(crm_id.to_owned())).await?;
+    let found = bridge.connector.ask(Question::ById(Entity::Person, crm_id.to_owned())).await?;
     if let Some(record) = found.records.first() {
         // A CRM that answers with somebody else is not to be believed.
         let same = record.id.as_deref() == Some(crm_id) || !bridge.walls.ask_stands();
         return if same { Ok(Some(bridge.type_record(record))) } else { Err(Trouble::UnexpectedShape) };
     }
     // "Not found" is also what a wrong path or a half-started CRM says. Erasing takes a CRM that works.
-    let probe = bridge.connector.ask(Question::Sample { size: 1, from: PageMark::Offset(0) }).await?;
+    let probe = bridge.connector.ask(Question::Page { entity: Entity::Person, size: 1, mark: None }).await?;
     if probe.records.is_empty() { Err(Trouble::UnexpectedShape) } else { Ok(None) }
 }
 

@@ -6,11 +6,13 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy as Redirects;
-use service_kit::Secret;
 use url::{Host, Url};
+use zeroize::Zeroizing;
 
-use super::ask::Request;
-use super::profile::Auth;
+use super::Settings;
+use super::ask::{Payload, Request};
+use super::profile::auth::Auth;
+use super::profile::operation::Method;
 use super::projection::RawAnswer;
 use super::trouble::Trouble;
 use crate::walls::Walls;
@@ -70,17 +72,22 @@ impl Client {
     ///
     /// # Errors
     /// What is wrong with the address or the key, in a sentence without either.
-    pub fn new(config: &ClientConfig, auth: &Auth, secret: &Secret, walls: Walls) -> Result<Self, String> {
+    pub fn new(
+        config: &ClientConfig,
+        auth: &Auth,
+        settings: &Settings,
+        walls: Walls,
+    ) -> Result<Self, String> {
         let base = parse_base(config)?;
-        let Auth::Header { name, value } = auth;
-        let name =
-            HeaderName::try_from(name.as_str()).map_err(|_| "auth.name is not a header name".to_owned())?;
-        let value = zeroize::Zeroizing::new(value.replace("{secret}", secret.expose()));
-        let mut value = HeaderValue::try_from(value.as_str())
-            .map_err(|_| "the CRM's secret has letters that no header can carry".to_owned())?;
-        value.set_sensitive(true);
-        let headers =
-            HeaderMap::from_iter([(name, value), (ACCEPT, HeaderValue::from_static("application/json"))]);
+        let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
+        for (name, value) in fixed_headers(auth, settings)? {
+            let name = HeaderName::try_from(name.as_str())
+                .map_err(|_| "auth.headers has a name that is none".to_owned())?;
+            let mut value = HeaderValue::try_from(value.as_str())
+                .map_err(|_| "the CRM's secret has letters that no header can carry".to_owned())?;
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
         let redirects = if walls.ask_stands() { Redirects::none() } else { Redirects::limited(5) };
         let http = reqwest::Client::builder()
             .default_headers(headers)
@@ -104,7 +111,25 @@ impl Client {
     /// [`Failure`], which has nothing of the answer but its status class.
     pub async fn send(&self, request: &Request) -> Result<Reply, Failure> {
         let url = self.url(request).ok_or(Trouble::NotOffered)?;
-        let response = self.http.get(url).send().await.map_err(|error| trouble_of(&error))?;
+        let mut sending = match request.method {
+            Method::Get => self.http.get(url),
+            Method::Post => self.http.post(url),
+        };
+        for (name, value) in &request.headers {
+            sending = sending.header(name, value.as_str());
+        }
+        sending = match &request.body {
+            None => sending,
+            Some(Payload::Json(text)) => {
+                sending.header(CONTENT_TYPE, "application/json").body(text.as_bytes().to_vec())
+            }
+            Some(Payload::Form(form)) => {
+                let pairs = form.iter().map(|(name, value)| (name, value.as_str()));
+                let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+                sending.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body)
+            }
+        };
+        let response = sending.send().await.map_err(|error| trouble_of(&error))?;
         let status = response.status().as_u16();
         match status {
             200 => {}
@@ -143,10 +168,23 @@ impl Client {
 
     fn url(&self, request: &Request) -> Option<Url> {
         let mut url = self.base.clone();
-        url.path_segments_mut().ok()?.pop_if_empty().extend(request.path());
-        url.query_pairs_mut()
-            .extend_pairs(request.query().iter().map(|(name, value)| (name, value.as_str())));
+        url.path_segments_mut()
+            .ok()?
+            .pop_if_empty()
+            .extend(request.path.iter().map(|segment| segment.as_str()));
+        if !request.query.is_empty() {
+            url.query_pairs_mut()
+                .extend_pairs(request.query.iter().map(|(name, value)| (name, value.as_str())));
+        }
         Some(url)
+    }
+}
+
+fn fixed_headers(auth: &Auth, settings: &Settings) -> Result<Vec<(String, Zeroizing<String>)>, String> {
+    let unusable = |_| "the CRM's secret has letters that no header can carry".to_owned();
+    match auth {
+        Auth::Headers(headers) => settings.pen().headers(headers).map_err(unusable),
+        _ => Err("this kind of [auth] is not built yet".to_owned()),
     }
 }
 

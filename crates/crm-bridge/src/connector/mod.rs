@@ -4,24 +4,30 @@
 pub mod ask;
 pub mod client;
 pub mod guard;
+pub mod plans;
 pub mod pointer;
 pub mod profile;
 pub mod projection;
 pub mod trouble;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
+use service_kit::Secret;
 
-use self::ask::{PageMark, Question, Request};
+use self::ask::{Asker, Begin, Fillings, PageMark, Question};
 use self::client::{Client, Failure, Reply};
 use self::guard::Guard;
-use self::profile::Profile;
-use self::projection::{KeyWatch, Plan, Record, read_list, read_one};
+use self::plans::Plans;
+use self::profile::paging::PagingKind;
+use self::profile::time::Times;
+use self::profile::{Operation, Profile, Purpose};
+use self::projection::{KeyWatch, Page, Record, read_list, read_one};
 use self::trouble::Trouble;
+use crate::policy::Entity;
 use crate::walls::Walls;
 
 /// What came of a question.
@@ -43,12 +49,73 @@ struct Inner {
     client: Client,
     guard: Guard,
     profile: Profile,
-    plan: Plan,
+    plans: Plans,
     watch: KeyWatch,
-    database: Option<String>,
+    fillings: Fillings,
     walls: Walls,
     report: Box<dyn Fn(Result<(), Trouble>, f64) + Send + Sync>,
     under_way: Mutex<HashMap<Question, UnderWay>>,
+}
+
+/// What the administrator has set for this CRM and what a profile's holes are filled with. No `Debug`: keys are among it.
+#[derive(Clone, Default)]
+pub struct Settings(Fillings);
+
+/// What the administrator has set for this CRM, as it stands in the settings.
+#[derive(Default)]
+pub struct SettingsGiven {
+    /// The key.
+    pub secret: Option<Secret>,
+    /// Further keys by name.
+    pub secrets: BTreeMap<String, Secret>,
+    /// Everything else.
+    pub settings: BTreeMap<String, String>,
+}
+
+impl Settings {
+    /// What is given, compared with what the profile wants.
+    ///
+    /// # Errors
+    /// All that is missing, unknown or not usable, in sentences.
+    pub fn new(profile: &Profile, given: SettingsGiven) -> Result<Self, String> {
+        let mut faults = Vec::new();
+        for (name, description) in &profile.settings {
+            match given.settings.get(name).map(|value| value.trim()) {
+                None | Some("") => {
+                    faults.push(format!("{} needs crm.settings.{name}: {description}", profile.head.title))
+                }
+                Some(value) if value.len() > 256 || value.chars().any(char::is_control) => {
+                    faults.push(format!("crm.settings.{name} is one line of at most 256 letters"));
+                }
+                Some(_) => {}
+            }
+        }
+        for name in given.settings.keys().filter(|name| !profile.settings.contains_key(*name)) {
+            faults.push(format!("{} knows no crm.settings.{name}; take it out", profile.head.title));
+        }
+        let SettingsGiven { secret, secrets, settings } = given;
+        let mut fillings = Fillings { secret, secrets, settings, ..Fillings::default() };
+        let zone = ask::setting_text(&fillings, &profile.time.zone);
+        match zone.map_or_else(
+            || Err("time.zone can't be filled in".to_owned()),
+            |zone| Times::new(profile.time.in_requests(), &zone),
+        ) {
+            Ok(times) => fillings.times = times,
+            Err(_) if !faults.is_empty() => {}
+            Err(fault) => faults.push(fault),
+        }
+        if faults.is_empty() { Ok(Self(fillings)) } else { Err(faults.join("\n")) }
+    }
+
+    fn pen(&self) -> ask::Pen<'_> {
+        ask::Pen::plain(&self.0)
+    }
+
+    /// How times are written in requests.
+    #[must_use]
+    pub fn times(&self) -> &Times {
+        &self.0.times
+    }
 }
 
 /// What a connector is made of.
@@ -60,11 +127,11 @@ pub struct Parts {
     /// How to ask.
     pub profile: Profile,
     /// What to ask for.
-    pub plan: Plan,
+    pub plans: Plans,
     /// Watches for over-sharing.
     pub watch: KeyWatch,
-    /// The CRM's database name, where its paths need one.
-    pub database: Option<String>,
+    /// What the profile's holes for settings and secrets are filled with.
+    pub settings: Settings,
     /// Which walls stand.
     pub walls: Walls,
     /// Told how each request ended and how many seconds it took.
@@ -75,9 +142,10 @@ impl Connector {
     /// A connector; nothing is asked yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { client, guard, profile, plan, watch, database, walls, report } = parts;
+        let Parts { client, guard, profile, plans, watch, settings, walls, report } = parts;
         let under_way = Mutex::default();
-        Self(Arc::new(Inner { client, guard, profile, plan, watch, database, walls, report, under_way }))
+        let fillings = settings.0;
+        Self(Arc::new(Inner { client, guard, profile, plans, watch, fillings, walls, report, under_way }))
     }
 
     /// Asks the CRM. Equal questions that are asked while one is under way share its answer.
@@ -136,12 +204,18 @@ impl Connector {
 
 impl Inner {
     async fn exchange(&self, question: &Question) -> Outcome {
-        let request = Request::new(question, &self.profile, &self.plan, self.database.as_deref(), self.walls)
-            .ok_or(Trouble::NotOffered)?;
+        let purpose = match question.purpose() {
+            Purpose::Probe if self.profile.probe.is_none() => Purpose::Page(Entity::Person),
+            other => other,
+        };
+        let operation = self.profile.operation(purpose).ok_or(Trouble::NotOffered)?;
+        let plan = self.plans.of(purpose, operation).ok_or(Trouble::NotOffered)?;
+        let asker = Asker { profile: &self.profile, fillings: &self.fillings, walls: self.walls };
+        let request = asker.request(question, operation, plan.selection()).map_err(|_| Trouble::Unaskable)?;
         let turn = self.guard.turn().await?;
         let started = Instant::now();
         let outcome = match self.client.send(&request).await {
-            Ok(reply) => self.read(question, reply).map_err(Failure::from),
+            Ok(reply) => self.read(question, operation, plan, reply).map_err(Failure::from),
             Err(failure) => Err(failure),
         };
         (self.report)(
@@ -166,9 +240,16 @@ impl Inner {
         }
     }
 
-    fn read(&self, question: &Question, reply: Reply) -> Result<Found, Trouble> {
+    fn read(
+        &self,
+        question: &Question,
+        operation: &Operation,
+        plan: &projection::Plan,
+        reply: Reply,
+    ) -> Result<Found, Trouble> {
         let nothing = Found { records: Vec::new(), next: None };
-        let by_id = matches!(question, Question::ById(_));
+        let shape = self.profile.shape(operation);
+        let by_id = matches!(question, Question::ById(..));
         let answer = match reply {
             Reply::Body(answer) => answer,
             Reply::Nothing => return Ok(nothing),
@@ -177,20 +258,34 @@ impl Inner {
             Reply::NotFound => return Err(Trouble::Refused),
         };
         if by_id {
-            let record = read_one(&answer, &self.plan, &self.watch, self.walls)?;
+            let record = read_one(&answer, plan, &shape, &self.watch, self.walls)?;
             return Ok(Found { records: vec![record], next: None });
         }
-        let (records, cursor) = read_list(&answer, &self.plan, &self.watch, self.walls)?;
-        let next = match question {
-            Question::Sample { size, from: PageMark::Offset(offset) } if self.plan_is_by_offset() => {
-                (records.len() >= usize::from(*size)).then(|| PageMark::Offset(offset + u32::from(*size)))
-            }
-            _ => cursor.map(PageMark::Cursor),
-        };
-        Ok(Found { records, next })
+        let page = read_list(&answer, plan, &shape, &self.watch, self.walls)?;
+        let next = self.next(question, operation, &page);
+        Ok(Found { records: page.records, next })
     }
 
-    fn plan_is_by_offset(&self) -> bool {
-        matches!(self.profile.person.paging, profile::Paging::Offset { .. })
+    /// Where the next page begins.
+    fn next(&self, question: &Question, operation: &Operation, page: &Page) -> Option<PageMark> {
+        let paging = self.profile.paging_of(operation);
+        let size = question.size(&self.profile, operation);
+        let count = u64::try_from(page.records.len()).unwrap_or(u64::MAX);
+        let full = count >= u64::from(size) && page.more != Some(false);
+        let here = match question.mark() {
+            Some(mark) => mark.begin(question)?.clone(),
+            None => Begin::first(paging),
+        };
+        let begin = match (paging.kind, here) {
+            (PagingKind::Offset, Begin::Offset(offset)) if full => {
+                Begin::Offset(offset.saturating_add(count))
+            }
+            (PagingKind::Page, Begin::Page(number, with_size)) if full => {
+                Begin::Page(number.saturating_add(1), Some(with_size.unwrap_or(size)))
+            }
+            (PagingKind::Cursor, _) => Begin::Cursor(page.next.clone()?),
+            _ => return None,
+        };
+        Some(PageMark::next(question, begin, count))
     }
 }

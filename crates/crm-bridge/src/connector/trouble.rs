@@ -37,6 +37,10 @@ pub enum Trouble {
     UnexpectedShape,
     /// This CRM has no way to answer the question.
     NotOffered,
+    /// The question has letters that may not stand in a request.
+    Unaskable,
+    /// The answer is an error, although its status says that all is well.
+    ErrorInside,
 }
 
 impl Trouble {
@@ -60,6 +64,8 @@ impl Trouble {
             Self::NotJson => "not_json",
             Self::UnexpectedShape => "unexpected_shape",
             Self::NotOffered => "not_offered",
+            Self::Unaskable => "unaskable",
+            Self::ErrorInside => "error_inside",
         }
     }
 
@@ -67,7 +73,15 @@ impl Trouble {
     /// others, so whoever can make one must not be able to keep the CRM from being asked.
     #[must_use]
     pub fn concerns_all(self) -> bool {
-        !matches!(self, Self::Refused | Self::TooLarge | Self::TooDeep | Self::UnexpectedShape)
+        !matches!(
+            self,
+            Self::Refused
+                | Self::TooLarge
+                | Self::TooDeep
+                | Self::UnexpectedShape
+                | Self::Unaskable
+                | Self::ErrorInside
+        )
     }
 }
 
@@ -78,6 +92,8 @@ impl From<Unreadable> for Trouble {
             Unreadable::NotJson => Self::NotJson,
             Unreadable::TooDeep => Self::TooDeep,
             Unreadable::UnexpectedShape => Self::UnexpectedShape,
+            Unreadable::ErrorInside { throttled: true } => Self::RateLimited,
+            Unreadable::ErrorInside { throttled: false } => Self::ErrorInside,
         }
     }
 }

@@ -113,6 +113,11 @@ fn sentence(trouble: Trouble) -> &'static str {
             "The CRM did not answer with JSON in UTF-8. Ask again later, or check crm.base_url."
         }
         Trouble::UnexpectedShape => "The CRM's answer is not of the shape that its profile describes.",
+        Trouble::ErrorInside => {
+            "The CRM answered with an error of its own. An administrator has to check the profile with \
+             `crm-bridge profile test`."
+        }
+        Trouble::Unaskable => "The question has letters that the CRM can't be asked for.",
         Trouble::NotOffered => "This CRM can't be asked that; its profile has no such filter.",
     }
 }

@@ -4,7 +4,7 @@
 use super::lexicon::{Lexicon, Severity, opaque};
 use super::load::FREE_TEXT_CHARS;
 use super::{Field, FieldKind, Policy};
-use crate::connector::profile::{Profile, Source};
+use crate::connector::profile::{Place, Profile, Source};
 use serde::Serialize;
 
 /// One remark about a policy.
@@ -154,29 +154,22 @@ pub(super) fn places(field: &Field, profile: &Profile) -> Vec<String> {
 }
 
 fn origins(field: &Field, profile: &Profile) -> Vec<Origin> {
-    let outer: &[String] = match (field.entity, &profile.company) {
-        (super::Entity::Company, Some(company)) => company.at.segments(),
+    let outer: &[String] = match (field.entity, profile.embedded_company()) {
+        (super::Entity::Company, Some(at)) => at.segments(),
         _ => &[],
     };
     profile.sources(field.entity, &field.name).iter().map(|source| origin(outer, source)).collect()
 }
 
 fn origin(outer: &[String], source: &Source) -> Origin {
-    let below = |parts: &[&[String]]| outer.iter().chain(parts.iter().copied().flatten()).cloned().collect();
-    match source {
-        Source::Member(pointer) => {
-            Origin { paths: vec![below(&[pointer.segments()])], conditions: Vec::new(), label: None }
+    let below = |path: Vec<&str>| outer.iter().cloned().chain(path.into_iter().map(str::to_owned)).collect();
+    let conditions = match &source.place {
+        Place::Each(each) => {
+            each.conditions.iter().map(|(member, texts)| (member.clone(), texts.clone())).collect()
         }
-        Source::Each(each) => Origin {
-            paths: vec![below(&[each.each.segments(), each.take.segments()])],
-            conditions: each
-                .conditions
-                .iter()
-                .map(|(member, texts)| (member.clone(), texts.clone().into_vec()))
-                .collect(),
-            label: None,
-        },
-    }
+        Place::Member(_) | Place::Join { .. } => Vec::new(),
+    };
+    Origin { paths: source.paths().into_iter().map(below).collect(), conditions, label: source.label.clone() }
 }
 
 fn is_at_or_below(path: &str, denied: &str) -> bool {
@@ -186,7 +179,9 @@ fn is_at_or_below(path: &str, denied: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connector::pointer::Pointer;
     use crate::connector::profile::BUILT_IN;
+    use crate::connector::profile::Sources;
     use crate::policy::load::load;
 
     const HEADER: &str = "[policy]\nname=\"t\"\nnumber=1\nowner=\"t\"\n";
@@ -220,8 +215,10 @@ mod tests {
         }
         let policy =
             load(&format!("{HEADER}[person.name]\ntype=\"text\"\nchars_max=20\nshow=[\"line1\"]")).unwrap();
-        let renamed = BUILT_IN[0].1.replace("\"/full_name\"", "\"/company/iban\"");
-        let remarks = check(&policy, &Profile::load(&renamed).unwrap()).unwrap();
+        let mut renamed = sandbox();
+        let elsewhere = Source::member(Pointer::try_from("/company/iban".to_owned()).unwrap());
+        renamed.person.fields.insert("name".to_owned(), Sources(vec![elsewhere]));
+        let remarks = check(&policy, &renamed).unwrap();
         assert_eq!(
             remarks.iter().filter(|remark| remark.refused).count(),
             2,
@@ -247,11 +244,8 @@ mod tests {
                         continue;
                     }
                     let mut profile = Profile::load(text).unwrap();
-                    let source = Source::Member(crate::connector::pointer::Pointer::member(word).unwrap());
-                    profile
-                        .person
-                        .fields
-                        .insert(name.clone(), crate::connector::profile::Sources(vec![source]));
+                    let source = Source::member(Pointer::member(word).unwrap());
+                    profile.person.fields.insert(name.clone(), Sources(vec![source]));
                     assert!(!passes(&check(&policy, &profile).unwrap()), "{name} from {word}");
                 }
             }

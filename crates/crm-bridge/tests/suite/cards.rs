@@ -2,6 +2,7 @@
 
 use bridge_contract::ViewerRole;
 use crm_bridge::connector::ask::Question;
+use crm_bridge::policy::Entity;
 use db_kit::both_databases;
 use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
@@ -202,7 +203,7 @@ fn equal_questions_at_the_same_time_are_asked_once() {
         })
         .await;
         let town = Town::on_sqlite(&crm.url, &[]).await;
-        let ask = || town.bridge.connector.ask(Question::ById("a".to_owned()));
+        let ask = || town.bridge.connector.ask(Question::ById(Entity::Person, "a".to_owned()));
         for found in futures_util::future::join_all((0..8).map(|_| ask())).await {
             assert_eq!(found.unwrap().records.len(), 1);
         }

@@ -13,7 +13,7 @@ async fn beside_tryton() -> (RunningTryton, Town) {
     let tryton = started.await.unwrap().unwrap();
     let settings = [
         ("CRM__PROFILE", "tryton"),
-        ("CRM__DATABASE", TRYTON_DATABASE),
+        ("CRM__SETTINGS__DATABASE", TRYTON_DATABASE),
         ("CRM__SECRET", tryton.facts().key.as_str()),
         ("CRM__TOTAL_TIMEOUT_MS", "20000"),
     ];
@@ -90,8 +90,11 @@ fn a_customer_that_a_real_crm_has_no_more_is_erased_and_a_wrong_key_is_not() {
         let (status, body) = town.card(1, &customer_ref, ViewerRole::Line1).await;
         assert_eq!((status, body["code"].as_str()), (410, Some("customer_erased")), "{body}");
 
-        let settings =
-            [("CRM__PROFILE", "tryton"), ("CRM__DATABASE", TRYTON_DATABASE), ("CRM__SECRET", "wrong")];
+        let settings = [
+            ("CRM__PROFILE", "tryton"),
+            ("CRM__SETTINGS__DATABASE", TRYTON_DATABASE),
+            ("CRM__SECRET", "wrong"),
+        ];
         let locked_out = Town::on_sqlite(tryton.address(), &settings).await;
         let (status, body) = locked_out.resolve(1, json!({ "email": first.email })).await;
         assert_eq!((status, body["reason"].as_str()), (503, Some("credentials")), "{body}");

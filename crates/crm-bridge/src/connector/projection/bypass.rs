@@ -3,20 +3,20 @@
 
 use serde_json::Value;
 
-use super::frame::{Around, Spot};
+use super::frame::{Around, Frame, Spot};
 use super::plan::Plan;
 use super::read::Unreadable;
 use super::take::Record;
 
-pub(super) fn read_list(text: &str, plan: &Plan) -> Result<Vec<Record>, Unreadable> {
+pub(super) fn read_list(text: &str, plan: &Plan, frame: &Frame) -> Result<Vec<Record>, Unreadable> {
     let answer = parse(text)?;
-    let records = at(&answer, &plan.list.around).and_then(Value::as_array);
+    let records = at(&answer, &frame.around).and_then(Value::as_array);
     Ok(records.ok_or(Unreadable::UnexpectedShape)?.iter().map(|value| record(value, plan)).collect())
 }
 
-pub(super) fn read_one(text: &str, plan: &Plan) -> Result<Record, Unreadable> {
+pub(super) fn read_one(text: &str, plan: &Plan, frame: &Frame) -> Result<Record, Unreadable> {
     let answer = parse(text)?;
-    at(&answer, &plan.one.around).map(|value| record(value, plan)).ok_or(Unreadable::UnexpectedShape)
+    at(&answer, &frame.around).map(|value| record(value, plan)).ok_or(Unreadable::UnexpectedShape)
 }
 
 fn parse(text: &str) -> Result<Value, Unreadable> {

@@ -22,7 +22,7 @@ mod bypass;
 
 pub use answer::RawAnswer;
 pub use plan::Plan;
-pub use read::{Unreadable, read_list, read_one};
+pub use read::{Page, Unreadable, read_list, read_one};
 pub use scan::Limits;
 pub use take::Record;
 pub use watch::KeyWatch;

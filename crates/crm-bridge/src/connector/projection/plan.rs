@@ -6,7 +6,9 @@ use super::names::Names;
 use super::scan::Limits;
 use super::take::{Form, Output, Parts, Target};
 use crate::connector::pointer::Pointer;
-use crate::connector::profile::{Dates, Each, OneOrMore, Paging, Profile, Source, Sources};
+use crate::connector::profile::answer::Literal;
+use crate::connector::profile::time::TimeFormat;
+use crate::connector::profile::{Child, Each, LinkedCompany, Place, Profile, Source, Sources};
 use crate::policy::{Entity, FieldKind, Policy};
 
 /// What is wanted of a record, and how it is named in a request.
@@ -17,9 +19,9 @@ pub struct Plan {
     pub(super) cells: usize,
     /// What is made of the cells.
     pub(super) outputs: Vec<Output>,
-    pub(super) list: super::frame::Frame,
-    pub(super) one: super::frame::Frame,
     pub(super) limits: Limits,
+    /// The value that means "deleted".
+    pub(super) deleted: Option<Literal>,
     selection: Vec<Vec<String>>,
 }
 
@@ -61,43 +63,66 @@ pub(super) struct Rule {
 }
 
 impl Plan {
-    /// Compiles what a policy wants and a profile can find.
+    /// Compiles what a policy wants of a person and a profile can find, an embedded company included.
     #[must_use]
     pub fn compile(policy: &Policy, profile: &Profile, limits: Limits) -> Self {
         let person = &profile.person;
-        let mut builder = Builder { typed_dates: person.dates == Dates::TypedObject, ..Builder::default() };
+        let mut builder = Builder::new(profile);
         let here = Pointer::default();
-        builder.want(&here, &Source::Member(person.id.clone()), Target::Id, false);
-        if let Some(updated_at) = &person.updated_at {
-            builder.want(&here, &Source::Member(updated_at.clone()), Target::UpdatedAt, false);
-        }
+        builder.want_member(&person.id, Target::Id);
+        builder.want_member_if(person.updated_at.as_ref(), Target::UpdatedAt);
+        builder.want_member_if(person.deleted.as_ref().map(|deleted| &deleted.at), Target::Deleted);
+        builder.want_member_if(person.merged_into.as_ref(), Target::MergedInto);
+        builder.want_member_if(profile.linked_company().map(|company| &company.link), Target::Company);
         builder.want_all(&here, &person.r#match.email, Target::Email);
         builder.want_all(&here, &person.r#match.phone, Target::Phone);
         for (position, field) in policy.fields.iter().enumerate() {
-            let outer = match (field.entity, &profile.company) {
-                (Entity::Company, Some(company)) => &company.at,
-                _ => &here,
+            let outer = match (field.entity, profile.embedded_company()) {
+                (Entity::Company, None) => continue,
+                (Entity::Company, Some(at)) => at,
+                (Entity::Person, _) => &here,
             };
             for source in profile.sources(field.entity, &field.name) {
                 builder.want(outer, source, Target::Field(position), field.kind == FieldKind::Flag);
             }
         }
-        builder.selection.sort_unstable();
-        builder.selection.dedup();
-        builder.root.settle();
-        let next = match &person.paging {
-            Paging::Cursor { next, .. } => Some(next),
-            Paging::Offset { .. } => None,
-        };
-        Self {
-            root: builder.root,
-            cells: builder.cells,
-            outputs: builder.outputs,
-            list: super::frame::Frame::list(&person.records, next),
-            one: super::frame::Frame::one(&person.record),
-            limits,
-            selection: builder.selection,
+        builder.plan(limits, person.deleted.as_ref().map(|deleted| deleted.is.clone()))
+    }
+
+    /// What a policy wants of a company that is a record of its own.
+    #[must_use]
+    pub fn company(policy: &Policy, profile: &Profile, linked: &LinkedCompany, limits: Limits) -> Self {
+        let mut builder = Builder::new(profile);
+        builder.want_member(&linked.id, Target::Id);
+        builder.want_member_if(linked.updated_at.as_ref(), Target::UpdatedAt);
+        let here = Pointer::default();
+        for (position, field) in
+            policy.fields.iter().enumerate().filter(|(_, field)| field.entity == Entity::Company)
+        {
+            for source in profile.sources(field.entity, &field.name) {
+                builder.want(&here, source, Target::Field(position), field.kind == FieldKind::Flag);
+            }
         }
+        builder.plan(limits, None)
+    }
+
+    /// What is wanted of the records of a child feed: which person each belongs to.
+    #[must_use]
+    pub fn child(profile: &Profile, child: &Child, limits: Limits) -> Self {
+        let mut builder = Builder::new(profile);
+        builder.want_member(&child.id, Target::Id);
+        builder.want_member_if(child.updated_at.as_ref(), Target::UpdatedAt);
+        builder.want_member(&child.parent, Target::Parent);
+        builder.plan(limits, None)
+    }
+
+    /// What is wanted where an answer lists ids: the member with the id. An entry that is the id itself needs no member.
+    #[must_use]
+    pub fn ids(profile: &Profile, limits: Limits) -> Self {
+        let mut builder = Builder::new(profile);
+        builder.want_member(&profile.person.id, Target::Id);
+        builder.want_member_if(profile.person.updated_at.as_ref(), Target::UpdatedAt);
+        builder.plan(limits, None)
     }
 
     /// The wanted members as paths, for the selection in a request. Generated, never written twice.
@@ -117,6 +142,34 @@ struct Builder {
 }
 
 impl Builder {
+    fn new(profile: &Profile) -> Self {
+        Self { typed_dates: profile.time.format == TimeFormat::TypedObject, ..Self::default() }
+    }
+
+    fn plan(mut self, limits: Limits, deleted: Option<Literal>) -> Plan {
+        self.selection.sort_unstable();
+        self.selection.dedup();
+        self.root.settle();
+        Plan {
+            root: self.root,
+            cells: self.cells,
+            outputs: self.outputs,
+            limits,
+            deleted,
+            selection: self.selection,
+        }
+    }
+
+    fn want_member(&mut self, pointer: &Pointer, target: Target) {
+        self.want(&Pointer::default(), &Source::member(pointer.clone()), target, false);
+    }
+
+    fn want_member_if(&mut self, pointer: Option<&Pointer>, target: Target) {
+        if let Some(pointer) = pointer {
+            self.want_member(pointer, target);
+        }
+    }
+
     fn want_all(&mut self, outer: &Pointer, sources: &Sources, target: Target) {
         for source in &sources.0 {
             self.want(outer, source, target, false);
@@ -126,16 +179,20 @@ impl Builder {
     fn want(&mut self, outer: &Pointer, source: &Source, target: Target, false_is_a_value: bool) {
         let cell = self.cells;
         self.cells += 1;
-        match source {
-            Source::Member(pointer) => {
+        let owned = |path: Vec<&str>| {
+            outer.segments().iter().cloned().chain(path.into_iter().map(str::to_owned)).collect()
+        };
+        self.selection.extend(source.paths().into_iter().chain(source.condition_paths()).map(owned));
+        match &source.place {
+            Place::Member(pointer) => {
                 let place = pointer.below(outer);
                 let typed_dates = self.typed_dates;
                 let node = self.root.reach(place.segments());
                 node.leaves.push(cell);
                 node.typed_dates |= typed_dates;
-                self.selection.push(place.segments().to_vec());
             }
-            Source::Each(each) => self.want_each(outer, each, cell),
+            Place::Each(each) => self.want_each(outer, each, cell),
+            Place::Join { .. } => {}
         }
         self.outputs.push(Output {
             target,
@@ -154,15 +211,12 @@ impl Builder {
             let cell = node.cells;
             node.cells += 1;
             node.entry.reach(path).leaves.push(cell);
-            self.selection.push(list.segments().iter().chain(path).cloned().collect());
             cell
         };
         let conditions = each
             .conditions
             .iter()
-            .map(|(member, texts)| {
-                (cell_at(std::slice::from_ref(member)), <OneOrMore<String> as Clone>::clone(texts).into_vec())
-            })
+            .map(|(member, texts)| (cell_at(std::slice::from_ref(member)), texts.clone()))
             .collect();
         let take = vec![cell_at(each.take.segments())];
         node.rules.push(Rule { conditions, take, to: cell });

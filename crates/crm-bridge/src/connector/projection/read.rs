@@ -13,6 +13,7 @@ use super::sink::Sink;
 use super::take::Record;
 use super::walk::{Place, Walk, skip_list, walk_members};
 use super::watch::KeyWatch;
+use crate::connector::profile::Shape;
 use crate::walls::Walls;
 
 /// Why an answer is not one that the bridge reads. Says nothing of its content.
@@ -26,6 +27,23 @@ pub enum Unreadable {
     TooDeep,
     /// JSON, but the records are not where the profile says.
     UnexpectedShape,
+    /// An error, although the status was 200: a rule of the profile says so. With the code, if it is one of the words of
+    /// `[limits] throttled`.
+    ErrorInside {
+        /// Whether the code says that we ask too often.
+        throttled: bool,
+    },
+}
+
+/// One page of a list.
+#[derive(Default)]
+pub struct Page {
+    /// Its records.
+    pub records: Vec<Record>,
+    /// The cursor or link of the next page, where the profile says that there is one.
+    pub next: Option<String>,
+    /// Whether the answer says that there is a next page; none if it does not say.
+    pub more: Option<bool>,
 }
 
 /// Reads the answer of a list endpoint: its records and the cursor of the next page.
@@ -35,17 +53,25 @@ pub enum Unreadable {
 pub fn read_list(
     answer: &RawAnswer,
     plan: &Plan,
+    shape: &Shape,
     watch: &KeyWatch,
     walls: Walls,
-) -> Result<(Vec<Record>, Option<String>), Unreadable> {
+) -> Result<Page, Unreadable> {
     let text = text_of(answer, plan)?;
     #[cfg(feature = "sabotage")]
     if !walls.parse_stands() {
-        return super::bypass::read_list(text, plan).map(|records| (records, None));
+        let frame = Frame::list(&shape.records, None);
+        return super::bypass::read_list(text, plan, &frame)
+            .map(|records| Page { records, ..Page::default() });
     }
     let _ = walls;
-    let out = read(text, &plan.list, plan, watch)?;
-    if out.found { Ok((out.records, out.next)) } else { Err(Unreadable::UnexpectedShape) }
+    let frame = Frame::list(&shape.records, shape.next.as_ref());
+    let out = read(text, &frame, plan, watch)?;
+    if out.found {
+        Ok(Page { records: out.records, next: out.next, more: None })
+    } else {
+        Err(Unreadable::UnexpectedShape)
+    }
 }
 
 /// Reads the answer of a single-record endpoint.
@@ -55,16 +81,18 @@ pub fn read_list(
 pub fn read_one(
     answer: &RawAnswer,
     plan: &Plan,
+    shape: &Shape,
     watch: &KeyWatch,
     walls: Walls,
 ) -> Result<Record, Unreadable> {
     let text = text_of(answer, plan)?;
     #[cfg(feature = "sabotage")]
     if !walls.parse_stands() {
-        return super::bypass::read_one(text, plan);
+        return super::bypass::read_one(text, plan, &Frame::one(&shape.record));
     }
     let _ = walls;
-    let mut out = read(text, &plan.one, plan, watch)?;
+    let frame = Frame::one(&shape.record);
+    let mut out = read(text, &frame, plan, watch)?;
     out.records.pop().ok_or(Unreadable::UnexpectedShape)
 }
 

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::plan::Plan;
 use super::sink::{Found, Sink};
+use crate::connector::profile::answer::Literal;
 use crate::policy::value::RawScalar;
 
 /// What a value is for.
@@ -14,6 +15,12 @@ use crate::policy::value::RawScalar;
 pub(super) enum Target {
     Id,
     UpdatedAt,
+    Deleted,
+    MergedInto,
+    /// The id of a company that is a record of its own.
+    Company,
+    /// The id of the person that a child belongs to.
+    Parent,
     Email,
     Phone,
     /// Position of the field in the policy.
@@ -60,6 +67,14 @@ pub struct Record {
     pub emails: Vec<Zeroizing<String>>,
     /// Phone numbers, for the same.
     pub phones: Vec<Zeroizing<String>>,
+    /// Whether the CRM counts it as deleted.
+    pub deleted: bool,
+    /// The id of the record that this one was merged into.
+    pub merged_into: Option<String>,
+    /// The id of its company, where that is a record of its own.
+    pub company_id: Option<String>,
+    /// For a record of a child feed: the id of the person it belongs to.
+    pub parent: Option<String>,
     /// For each policy field that this CRM has: its position in the policy, and what was found.
     pub values: Vec<(usize, RawScalar)>,
     /// What came past the wall when a test took it away.
@@ -74,6 +89,12 @@ impl Record {
             match output.target {
                 Target::Id => record.id = output.first(sink).and_then(id_text),
                 Target::UpdatedAt => record.updated_at = output.first(sink).and_then(instant),
+                Target::Deleted => {
+                    record.deleted |= output.first(sink).zip(plan.deleted.as_ref()).is_some_and(is)
+                }
+                Target::MergedInto => record.merged_into = output.first(sink).and_then(id_text),
+                Target::Company => record.company_id = output.first(sink).and_then(id_text),
+                Target::Parent => record.parent = output.first(sink).and_then(id_text),
                 Target::Email => record.emails.extend(output.texts(sink)),
                 Target::Phone => record.phones.extend(output.texts(sink)),
                 Target::Field(field) => record.offer(field, output, sink),
@@ -132,6 +153,15 @@ impl Output {
             Found::Misfit => RawScalar::Misfit,
             Found::Ambiguous => RawScalar::Ambiguous,
         })
+    }
+}
+
+fn is((value, literal): (&Found<'_>, &Literal)) -> bool {
+    match (value, literal) {
+        (Found::Flag(flag), Literal::Flag(wanted)) => flag == wanted,
+        (Found::Integer(number), Literal::Number(wanted)) => number == wanted,
+        (other, Literal::Text(wanted)) => other.text() == Some(wanted.as_str()),
+        _ => false,
     }
 }
 

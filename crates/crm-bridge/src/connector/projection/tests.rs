@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::connector::profile::{BUILT_IN, Profile};
+use crate::connector::profile::{BUILT_IN, Profile, Shape};
 use crate::policy::Policy;
 use crate::policy::lexicon::Lexicon;
 use crate::policy::load::load;
@@ -19,6 +19,11 @@ fn policy() -> Policy {
 
 fn plan(profile: usize) -> Plan {
     Plan::compile(&policy(), &Profile::load(BUILT_IN[profile].1).unwrap(), LIMITS)
+}
+
+fn shape(profile: usize) -> Shape {
+    let profile = Profile::load(BUILT_IN[profile].1).unwrap();
+    profile.shape(&profile.person.page)
 }
 
 fn watch() -> KeyWatch {
@@ -58,8 +63,9 @@ fn passed(records: &[Record]) -> Vec<String> {
 }
 
 fn read_sandbox(answer: &Value) -> Vec<String> {
-    let (records, _) =
-        read_list(&raw(answer.to_string().as_bytes()), &plan(0), &watch(), Walls::standing()).unwrap();
+    let Page { records, .. } =
+        read_list(&raw(answer.to_string().as_bytes()), &plan(0), &shape(0), &watch(), Walls::standing())
+            .unwrap();
     passed(&records)
 }
 
@@ -97,8 +103,9 @@ fn entries_of_a_list_are_taken_by_condition_and_typed_days_are_read() {
         ],
         "receivable": {"__class__": "Decimal", "decimal": "55555"}
     }]);
-    let (records, _) =
-        read_list(&raw(record.to_string().as_bytes()), &plan(1), &watch(), Walls::standing()).unwrap();
+    let Page { records, .. } =
+        read_list(&raw(record.to_string().as_bytes()), &plan(1), &shape(1), &watch(), Walls::standing())
+            .unwrap();
     assert_eq!(
         passed(&records),
         [
@@ -119,7 +126,8 @@ fn entries_of_a_list_are_taken_by_condition_and_typed_days_are_read() {
 #[test]
 fn a_member_that_stands_there_twice_is_ambiguous() {
     let text = br#"{"items":[{"id":"a","full_name":"one","full_name":"two"}]}"#;
-    let (records, _) = read_list(&raw(text), &plan(0), &watch(), Walls::standing()).unwrap();
+    let Page { records, .. } =
+        read_list(&raw(text), &plan(0), &shape(0), &watch(), Walls::standing()).unwrap();
     assert_eq!(passed(&records), ["id=a", "person.name ambiguous"]);
 }
 
@@ -127,7 +135,8 @@ fn a_member_that_stands_there_twice_is_ambiguous() {
 fn an_id_that_could_lead_elsewhere_is_none() {
     for id in ["../companies", "a/b", "a?x=1", "", "a b", "%2e%2e"] {
         let answer = json!({"items": [{"id": id}]}).to_string();
-        let (records, _) = read_list(&raw(answer.as_bytes()), &plan(0), &watch(), Walls::standing()).unwrap();
+        let Page { records, .. } =
+            read_list(&raw(answer.as_bytes()), &plan(0), &shape(0), &watch(), Walls::standing()).unwrap();
         assert_eq!(records[0].id, None, "{id}");
     }
 }
@@ -136,15 +145,16 @@ fn an_id_that_could_lead_elsewhere_is_none() {
 fn over_sharing_is_noticed_by_name() {
     let watch = watch();
     let answer = br#"{"items":[{"id":"a","iban":"DE89","shoe_size":44,"deals":[]}]}"#;
-    read_list(&raw(answer), &plan(0), &watch, Walls::standing()).unwrap();
+    read_list(&raw(answer), &plan(0), &shape(0), &watch, Walls::standing()).unwrap();
     assert_eq!(watch.over_shared_names(), ["deals", "iban"]);
     assert_eq!(watch.unexpected_count(), 3);
 }
 
 #[test]
 fn what_is_no_answer_has_a_reason() {
-    let reason =
-        |bytes: &[u8]| read_list(&raw(bytes), &plan(0), &watch(), Walls::standing()).map(|_| ()).unwrap_err();
+    let reason = |bytes: &[u8]| {
+        read_list(&raw(bytes), &plan(0), &shape(0), &watch(), Walls::standing()).map(|_| ()).unwrap_err()
+    };
     assert_eq!(reason(b""), Unreadable::Empty);
     assert_eq!(reason(b"<html>"), Unreadable::NotJson);
     assert_eq!(reason(br#"{"items":[{"id":"a"}]"#), Unreadable::NotJson);
@@ -206,7 +216,7 @@ proptest! {
     #[test]
     fn whatever_json_is_sent_only_listed_members_come_out(answer in any_json()) {
         let wrapped = json!({ "items": [answer.clone(), answer] });
-        if let Ok((records, _)) = read_list(&raw(wrapped.to_string().as_bytes()), &plan(0), &watch(), Walls::standing()) {
+        if let Ok(Page { records, .. }) = read_list(&raw(wrapped.to_string().as_bytes()), &plan(0), &shape(0), &watch(), Walls::standing()) {
             let mut texts = passed(&records);
             texts.retain(|text| text.contains('=') && !text.starts_with("id=") && !text.starts_with("match="));
             texts.retain(|text| ["person.name=", "person.email=", "company.name="].iter().any(|key| text.starts_with(key)));
@@ -222,8 +232,8 @@ proptest! {
     #[test]
     fn bytes_of_any_kind_are_refused_or_read_but_never_crash(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         for profile in 0..2 {
-            let _ = read_list(&raw(&bytes), &plan(profile), &watch(), Walls::standing());
-            let _ = read_one(&raw(&bytes), &plan(profile), &watch(), Walls::standing());
+            let _ = read_list(&raw(&bytes), &plan(profile), &shape(profile), &watch(), Walls::standing());
+            let _ = read_one(&raw(&bytes), &plan(profile), &shape(profile), &watch(), Walls::standing());
         }
     }
 
@@ -234,7 +244,7 @@ proptest! {
         let length = bytes.len();
         bytes[at % length] = byte;
         bytes.truncate(length - cut % length);
-        let _ = read_list(&raw(&bytes), &plan(0), &watch(), Walls::standing());
+        let _ = read_list(&raw(&bytes), &plan(0), &shape(0), &watch(), Walls::standing());
     }
 }
 

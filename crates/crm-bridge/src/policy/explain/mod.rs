@@ -159,7 +159,7 @@ impl Explanation {
             crm: Crm {
                 profile: profile.head.name.clone(),
                 title: profile.head.title.clone(),
-                verified: profile.head.verified.clone(),
+                verified: profile.head.verified(),
             },
             roles: Role::ALL.into_iter().map(Role::as_str).collect(),
             fields: policy.fields.iter().map(|field| field_view(field, profile)).collect(),

@@ -26,7 +26,7 @@ pub(super) async fn selection(down: Down) -> Result<(), String> {
     ensure(requests.len() == 2, format!("{} requests", requests.len()))?;
     let fields = SELECTION.replace(',', "%2C");
     for (request, target) in requests.iter().zip([
-        format!("/api/v1/contacts?email=ann%40x.example&limit=20&fields={fields}"),
+        format!("/api/v1/contacts?email=ann%40x.example&fields={fields}&limit=20"),
         format!("/api/v1/contacts/a?fields={fields}"),
     ]) {
         let line = request.lines().next().unwrap_or_default();

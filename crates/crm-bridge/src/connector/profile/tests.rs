@@ -1,0 +1,187 @@
+//! What a profile may say, and that its errors name the line.
+
+use super::*;
+
+fn errors(text: &str) -> Vec<String> {
+    Profile::load(text).err().unwrap_or_default().iter().map(ToString::to_string).collect()
+}
+
+/// The sandbox profile with one line replaced by another.
+fn with_line(begins: &str, line: &str) -> (usize, Vec<String>) {
+    let text = BUILT_IN[0].1;
+    let number = text.lines().position(|known| known.starts_with(begins)).unwrap() + 1;
+    let old = text.lines().nth(number - 1).unwrap();
+    (number, errors(&text.replacen(old, line, 1)))
+}
+
+#[test]
+fn the_profiles_that_ship_can_be_read() {
+    for (name, text) in BUILT_IN {
+        let profile = Profile::load(text).unwrap_or_else(|errors| panic!("{name}: {errors:?}"));
+        assert_eq!(profile.head.name, *name);
+        assert!(!profile.head.rights.is_empty(), "{name} says which rights its user needs");
+    }
+}
+
+#[test]
+fn all_errors_are_named_at_once_each_with_its_line() {
+    let text = BUILT_IN[0]
+        .1
+        .replace("grammar = 2", "grammar = 1")
+        .replace("[auth]", "surprise = 1\n\n[auth]\nrealm = \"x\"")
+        .replace("get = \"/api/v1/contacts/{id}\"", "delete = \"/x\"")
+        .replace("size_max = 200", "size_max = 0");
+    let errors = errors(&text);
+    let has = |what: &str| errors.iter().any(|error| error.contains(what));
+    assert!(has("realm") && has("delete"), "{errors:?}");
+    assert!(has("unknown field `surprise`"), "{errors:?}");
+    assert!(errors.iter().all(|error| !error.starts_with("line 1:")), "{errors:?}");
+}
+
+#[test]
+fn a_slip_is_named_with_its_line_and_what_to_do() {
+    for (begins, line, says) in [
+        (
+            "by_email",
+            "by_email = { get = \"/c\", query = { email = \"{value}\" } }",
+            "`{select}` stands nowhere",
+        ),
+        (
+            "by_email",
+            "by_email = { get = \"/c\", query = { f = \"{select:comma}\" } }",
+            "`{value}` must stand",
+        ),
+        (
+            "by_email",
+            "by_email = { get = \"/c\", query = { q = \"a {value} b\", f = \"{select:comma}\" } }",
+            "say how it is escaped",
+        ),
+        (
+            "by_email",
+            "by_email = { get = \"/c\", query = { q = \"{value}\", f = \"{select}\" } }",
+            "say how names are joined",
+        ),
+        (
+            "by_email",
+            "by_email = { get = \"/c\", query = { q = \"{value}\", f = \"{select:comma}\", a = \"{tenant}\" } }",
+            "nor in [settings]",
+        ),
+        (
+            "by_email",
+            "by_email = { get = \"/c\", query = { q = \"{value}\", f = \"{select:comma}\", a = \"{secret}\" } }",
+            "in [auth] only",
+        ),
+        (
+            "by_email",
+            "by_email = { get = \"/c/{value}\", query = { f = \"{select:comma}\" } }",
+            "in a parameter or in the body",
+        ),
+        (
+            "by_email",
+            "by_email = { get = \"/c\", headers = { Authorization = \"x\" }, query = { q = \"{value}\", f = \"{select:comma}\" } }",
+            "[auth] only",
+        ),
+        ("page", "page = { get = \"/c\", query = { f = \"{select:comma}\" } }", "needs `{cursor}`"),
+        (
+            "changed",
+            "changed = { get = \"/c\", query = { cursor = \"{cursor}\", f = \"{select:comma}\" } }",
+            "`{since}` must stand",
+        ),
+        ("one ", "one = { get = \"/c\", query = { f = \"{select:comma}\" } }", "`{id}` must stand"),
+        ("name           =", "name = \"/company/iban\"", "never shown to support"),
+        ("name           =", "name = { each = \"/invoices\", take = \"/name\" }", "never shown to support"),
+        (
+            "name           =",
+            "name = { at = \"/ufcrm1\", label = \"Credit limit\" }",
+            "never shown to support",
+        ),
+        ("name           =", "name = { at = \"/a\", each = \"/b\" }", "one of `at`, `each` and `join`"),
+        ("name           =", "name = { at = \"/a\", as = \"money\" }", "unknown variant `money`"),
+        ("name           =", "name = \"/a/*\"", "no star"),
+        ("size_max", "size_max = 0", "at least one record"),
+        ("kind     = \"cursor\"", "kind = \"scroll\"", "unknown variant `scroll`"),
+    ] {
+        let (number, errors) = with_line(begins, line);
+        let expected = format!("line {number}:");
+        assert!(
+            errors
+                .iter()
+                .any(|error| error.contains(says)
+                    && (error.starts_with(&expected) || begins.starts_with("size"))),
+            "{line}: {errors:?}"
+        );
+    }
+}
+
+#[test]
+fn what_would_ask_for_more_than_is_listed_is_refused() {
+    for (key, value) in [
+        ("associations", "deals"),
+        ("with", "leads"),
+        ("include", "deals"),
+        ("include_fields", "x"),
+        ("include[]", "x"),
+        ("$expand", "deals"),
+        ("expand", "deals"),
+        ("depth", "1"),
+        ("view", "full"),
+        ("include_child", "true"),
+        ("propertiesWithHistory", "a"),
+        ("fields", "*"),
+        ("q", "SELECT FIELDS(ALL) FROM Contact"),
+        ("q", "SELECT fields (standard) FROM Contact"),
+    ] {
+        let line = format!(
+            "by_email = {{ get = \"/c\", query = {{ e = \"{{value}}\", f = \"{{select:comma}}\", \"{key}\" = \"{value}\" }} }}"
+        );
+        let (number, errors) = with_line("by_email", &line);
+        assert!(
+            errors.iter().any(|error| error.starts_with(&format!("line {number}: "))
+                && error.contains("asks for more")
+                || error.contains("ask for everything")),
+            "{key}: {errors:?}"
+        );
+        let line = format!(
+            "by_email = {{ post = \"/c\", json = {{ e = \"{{value}}\", f = \"{{select}}\", deep = [{{ \"{key}\" = \"{value}\" }}] }} }}"
+        );
+        assert!(!with_line("by_email", &line).1.is_empty(), "{key} in a body");
+    }
+    let narrow =
+        "by_email = { get = \"/c\", query = { e = \"{value}\", f = \"{select:comma}\", depth = \"0\" } }";
+    assert_eq!(with_line("by_email", narrow).1, Vec::<String>::new());
+}
+
+#[test]
+fn kinds_of_auth_know_their_keys() {
+    let auth = |table: &str| {
+        let text = BUILT_IN[0].1;
+        let begin = text.find("[auth]").unwrap();
+        let end = text.find("[answer]").unwrap();
+        errors(&format!("{}[auth]\n{table}\n{}", &text.get(..begin).unwrap(), &text.get(end..).unwrap()))
+    };
+    for right in [
+        "kind = \"basic\"\nuser = \"bridge\"\npassword = \"{secret}\"",
+        "kind = \"oauth2\"\ngrant = \"refresh-token\"\ntoken = \"/oauth2/access_token\"\nclient_id = \"x\"\nclient_secret = \"{secret}\"\nrefresh = \"{secret.refresh_token}\"\nrotates = true",
+        "kind = \"oauth2\"\ngrant = \"client-credentials\"\ntoken = \"https://login.example.com/oauth2/token\"\nclient_id = \"x\"\nclient_secret = \"{secret}\"\nin = \"query:auth\"",
+        "kind = \"hmac\"\nheader = \"X-Hmac-Authorization\"\nalgorithm = \"sha256\"\nmessage = \"{method} /{path}\"\nvalue = \"base64-of-key-colon-hex\"\nkey = \"k\"",
+        "kind = \"login\"\ntoken = \"/result\"\nrequest = { post = \"/jsonrpc\", json = { key = \"{secret}\" } }\nheaders = { X-Session = \"{token}\" }",
+        "kind = \"login\"\ncookie = \"sid\"\nrequest = { post = \"/login\", form = { key = \"{secret}\" } }",
+    ] {
+        assert_eq!(auth(right), Vec::<String>::new(), "{right}");
+    }
+    for (wrong, says) in [
+        ("kind = \"headers\"\nheaders = { Authorization = \"Bearer x\" }", "stands nowhere"),
+        ("kind = \"headers\"\nheaders = { Host = \"{secret}\" }", "can't be set"),
+        ("kind = \"basic\"\nuser = \"x\"", "needs `password`"),
+        ("kind = \"basic\"\nuser = \"x\"\npassword = \"{secret}\"\nrotates = true", "does not belong"),
+        (
+            "kind = \"oauth2\"\ngrant = \"refresh-token\"\ntoken = \"/t\"\nclient_id = \"x\"\nclient_secret = \"{secret}\"",
+            "needs `refresh`",
+        ),
+        ("kind = \"in-path\"", "stands nowhere"),
+        ("kind = \"magic\"", "unknown variant"),
+    ] {
+        let errors = auth(wrong);
+        assert!(errors.iter().any(|error| error.contains(says)), "{wrong}: {errors:?}");
+    }
+}

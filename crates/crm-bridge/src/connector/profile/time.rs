@@ -1,0 +1,130 @@
+//! How a CRM writes days and times.
+
+use serde::Deserialize;
+use service_kit::Timestamp;
+
+use super::template::Template;
+
+/// Table `[time]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Time {
+    /// How times are written in answers.
+    pub format: TimeFormat,
+    /// How they are written in requests; as in answers unless given.
+    pub requests: Option<TimeFormat>,
+    /// Zone of a format that names none: an IANA name, or a setting.
+    pub zone: Template,
+    /// Seconds by which a question for changes looks further back than it must.
+    pub overlap_s: u32,
+    /// Whether "changed since" includes the instant itself.
+    pub inclusive: bool,
+}
+
+/// How a time is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TimeFormat {
+    /// `2026-11-21T09:12:00Z`, with any offset
+    #[default]
+    Rfc3339,
+    /// `2026-11-21 09:12:00` in the zone of the profile
+    DateTime,
+    /// Seconds since 1970, as number or text
+    UnixS,
+    /// Milliseconds since 1970, as number or text
+    UnixMs,
+    /// `{"__class__": "datetime", "year": 2026, …}` in UTC
+    TypedObject,
+    /// `20261121091200` in the zone of the profile
+    Compact,
+}
+
+impl Default for Time {
+    fn default() -> Self {
+        Self {
+            format: TimeFormat::default(),
+            requests: None,
+            zone: Template::parse("UTC").unwrap_or_default(),
+            overlap_s: 120,
+            inclusive: true,
+        }
+    }
+}
+
+impl Time {
+    /// How times are written in requests.
+    #[must_use]
+    pub fn in_requests(&self) -> TimeFormat {
+        self.requests.unwrap_or(self.format)
+    }
+}
+
+/// Writes times as one CRM wants them.
+#[derive(Debug, Clone)]
+pub struct Times {
+    format: TimeFormat,
+    zone: jiff::tz::TimeZone,
+}
+
+/// A time as it stands in a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// A text.
+    Text(String),
+    /// A number.
+    Number(i64),
+    /// An object, as JSON.
+    Object(String),
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self { format: TimeFormat::Rfc3339, zone: jiff::tz::TimeZone::UTC }
+    }
+}
+
+impl Times {
+    /// A writer in that format and zone (an IANA name).
+    ///
+    /// # Errors
+    /// A sentence, if there is no such zone.
+    pub fn new(format: TimeFormat, zone: &str) -> Result<Self, String> {
+        let zone = jiff::tz::TimeZone::get(zone)
+            .map_err(|_| format!("`{zone}` is not a time zone such as \"UTC\" or \"Europe/Samara\""))?;
+        Ok(Self { format, zone })
+    }
+
+    /// The zone of formats that name none.
+    #[must_use]
+    pub fn zone(&self) -> &jiff::tz::TimeZone {
+        &self.zone
+    }
+
+    /// That instant, cut to whole seconds where the format has no finer ones. None for years that no calendar has.
+    #[must_use]
+    pub fn write(&self, at: Timestamp) -> Option<Written> {
+        let instant = jiff::Timestamp::from_millisecond(at.ms()).ok()?;
+        let local = instant.to_zoned(self.zone.clone());
+        Some(match self.format {
+            TimeFormat::Rfc3339 => Written::Text(instant.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+            TimeFormat::DateTime => Written::Text(local.strftime("%Y-%m-%d %H:%M:%S").to_string()),
+            TimeFormat::Compact => Written::Text(local.strftime("%Y%m%d%H%M%S").to_string()),
+            TimeFormat::UnixS => Written::Number(instant.as_second()),
+            TimeFormat::UnixMs => Written::Number(at.ms()),
+            TimeFormat::TypedObject => {
+                let utc = instant.to_zoned(jiff::tz::TimeZone::UTC);
+                Written::Object(format!(
+                    "{{\"__class__\":\"datetime\",\"year\":{},\"month\":{},\"day\":{},\"hour\":{},\"minute\":{},\
+                     \"second\":{},\"microsecond\":0}}",
+                    utc.year(),
+                    utc.month(),
+                    utc.day(),
+                    utc.hour(),
+                    utc.minute(),
+                    utc.second()
+                ))
+            }
+        })
+    }
+}

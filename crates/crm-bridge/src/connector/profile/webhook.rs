@@ -1,0 +1,155 @@
+//! What a CRM may send by itself. It is a hint that a record has changed and nothing more: the id is taken, the rest is
+//! dropped unread, and the record is asked for as always.
+
+use serde::Deserialize;
+
+use super::auth::HashKind;
+use crate::connector::pointer::Pointer;
+
+/// Table `[webhook]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    /// How the body is written.
+    pub body: HookBody,
+    /// Where the list of events is; an object there is one event.
+    #[serde(default)]
+    pub events: Pointer,
+    /// Where the id is in an event: a pointer in JSON, a key or the beginning of nested keys in a form.
+    pub id: String,
+    /// Which kind of event it is.
+    pub kind: HookKind,
+    /// How long the CRM waits for an answer.
+    #[serde(default = "default_answer_within_ms")]
+    pub answer_within_ms: u32,
+    /// How the sender proves who it is.
+    pub signature: Signature,
+}
+
+fn default_answer_within_ms() -> u32 {
+    5_000
+}
+
+/// How the body of a webhook is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HookBody {
+    /// JSON.
+    Json,
+    /// `application/x-www-form-urlencoded`
+    Form,
+}
+
+/// Which kind of event it is.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HookKind {
+    /// Where it says so: a pointer in JSON, a key in a form. Without it every event is about a person.
+    pub at: Option<String>,
+    /// Words for "a person was made or changed".
+    pub person: Vec<String>,
+    /// Words for "a company was made or changed".
+    pub company: Vec<String>,
+    /// Words for "a person was deleted".
+    pub deleted: Vec<String>,
+}
+
+/// How the sender of a webhook proves who it is. The key is `crm.secrets.webhook`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signature {
+    /// In which way.
+    pub kind: SignatureKind,
+    /// The hash, for `hmac`.
+    pub algorithm: Option<HashKind>,
+    /// How the digest is written, for `hmac`.
+    pub encoding: Option<DigestEncoding>,
+    /// The header that carries digest or token.
+    pub header: Option<String>,
+    /// What stands before the digest, such as `sha256=`.
+    #[serde(default)]
+    pub prefix: String,
+    /// What is signed, in this order; the body alone unless given.
+    #[serde(default)]
+    pub signed: Vec<SignedPart>,
+    /// What stands between the signed parts.
+    #[serde(default)]
+    pub separator: String,
+    /// When it was signed.
+    pub timestamp: Option<SignedAt>,
+    /// The query parameter that carries the token.
+    pub query: Option<String>,
+    /// Where the token is in a JSON body.
+    pub at: Option<Pointer>,
+    /// The key of a form that carries the token.
+    pub form: Option<String>,
+}
+
+/// In which way a sender proves who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignatureKind {
+    /// A digest with a shared key.
+    Hmac,
+    /// A fixed token.
+    Token,
+    /// HTTP Basic.
+    Basic,
+    /// By knowing the address.
+    None,
+}
+
+/// How a digest is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DigestEncoding {
+    /// Hexadecimal.
+    Hex,
+    /// base64
+    Base64,
+    /// base64 of `id:` and the digest in hex.
+    Base64IdHex,
+    /// base64 of `id:` and the digest's bytes.
+    Base64IdRaw,
+}
+
+/// A part of what is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignedPart {
+    /// The method.
+    Method,
+    /// The whole address as the sender knows it.
+    Uri,
+    /// The body's bytes.
+    Body,
+    /// The time stamp as it stands in its header.
+    Timestamp,
+}
+
+/// When a webhook was signed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedAt {
+    /// The header that says so.
+    pub header: String,
+    /// What it counts.
+    pub unit: StampUnit,
+    /// How far it may be from now.
+    #[serde(default = "default_window_s")]
+    pub window_s: u32,
+}
+
+/// What a time stamp counts, from 1970 on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StampUnit {
+    /// Seconds.
+    S,
+    /// Milliseconds.
+    Ms,
+}
+
+fn default_window_s() -> u32 {
+    300
+}
