@@ -1,10 +1,13 @@
 //! What the types of a profile can't say: which holes may stand where, what must not be asked for, what belongs together.
 
+mod gather;
+mod webhook;
+
+use self::gather::{auth_headers, constant, members, other_templates, widens};
 use super::auth::{Auth, TokenPlace};
-use super::operation::{Body, Gives, Operation, Parameter, Spot, Tree};
+use super::operation::{Body, Gives, Operation, Parameter, Spot};
 use super::paging::{Paging, PagingKind};
 use super::template::{Escape, Hole, HoleName, Template};
-use super::webhook::{HookBody, SignatureKind, SignedPart};
 use super::{CompanyPlace, Profile, Purpose, Sources};
 use crate::policy::lexicon::{Lexicon, Severity};
 
@@ -470,50 +473,6 @@ impl Checker<'_> {
             }
         }
     }
-
-    fn webhook(&mut self) {
-        let Some(webhook) = &self.profile.webhook else { return };
-        let pointers = std::iter::once(&webhook.id).chain(webhook.kind.at.iter());
-        for text in pointers {
-            let is_pointer = super::Pointer::try_from(text.clone()).is_ok_and(|at| !at.segments().is_empty());
-            let is_key =
-                !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "[]_-.".contains(c));
-            let (right, message) = match webhook.body {
-                HookBody::Json => (is_pointer, "in JSON this is a pointer such as \"/objectId\""),
-                HookBody::Form => (is_key, "in a form this is a key such as \"data[FIELDS][ID]\""),
-            };
-            self.require(right, "webhook", message);
-        }
-        let kind = &webhook.kind;
-        let words = !(kind.person.is_empty() && kind.company.is_empty() && kind.deleted.is_empty());
-        self.require(kind.at.is_some() == words, "webhook.kind", "`at` and the words belong together");
-        let signature = &webhook.signature;
-        let carriers = [
-            signature.header.is_some(),
-            signature.query.is_some(),
-            signature.at.is_some(),
-            signature.form.is_some(),
-        ];
-        let carriers = carriers.iter().filter(|given| **given).count();
-        let (sound, message) = match signature.kind {
-            SignatureKind::Hmac => (
-                signature.header.is_some()
-                    && carriers == 1
-                    && signature.algorithm.is_some()
-                    && signature.encoding.is_some(),
-                "a digest needs `header`, `algorithm` and `encoding`",
-            ),
-            SignatureKind::Token => {
-                (carriers == 1, "a token is in one of `header`, `query`, `at` and `form`")
-            }
-            SignatureKind::Basic | SignatureKind::None => (carriers == 0, "this kind has no further keys"),
-        };
-        self.require(sound, "webhook.signature", message);
-        let signs_body = signature.signed.is_empty() || signature.signed.contains(&SignedPart::Body);
-        self.require(signs_body, "webhook.signature", "what is signed includes the body");
-        let stamped = !signature.signed.contains(&SignedPart::Timestamp) || signature.timestamp.is_some();
-        self.require(stamped, "webhook.signature", "a signed time stamp needs `timestamp`");
-    }
 }
 
 fn is_secret(hole: Option<&Hole>) -> bool {
@@ -522,100 +481,4 @@ fn is_secret(hole: Option<&Hole>) -> bool {
 
 fn written(hole: &Hole) -> String {
     hole.escape.map_or_else(|| hole.name.to_string(), |escape| format!("{}:{}", hole.name, escape.as_str()))
-}
-
-fn auth_headers(auth: &Auth) -> Vec<&String> {
-    match auth {
-        Auth::Headers(headers) => headers.keys().collect(),
-        Auth::Hmac(hmac) => vec![&hmac.header],
-        Auth::Oauth2(oauth) => match &oauth.place {
-            TokenPlace::Headers(headers) => headers.keys().collect(),
-            _ => Vec::new(),
-        },
-        Auth::Login(login) => match &login.place {
-            TokenPlace::Headers(headers) => headers.keys().collect(),
-            _ => Vec::new(),
-        },
-        Auth::Basic { .. } | Auth::InPath => Vec::new(),
-    }
-}
-
-/// The templates outside of operations, with their place.
-fn other_templates(profile: &Profile) -> Vec<(String, Template)> {
-    let mut all: Vec<(String, Template)> = vec![("time.zone".to_owned(), profile.time.zone.clone())];
-    all.extend(profile.host.base.iter().map(|base| ("host.base".to_owned(), base.clone())));
-    let mut auth = |key: &str, template: &Template| all.push((format!("auth.{key}"), template.clone()));
-    let place_of = |place: &TokenPlace| match place {
-        TokenPlace::Headers(headers) => {
-            headers.iter().map(|(name, value)| (format!("headers.{name}"), value.clone())).collect()
-        }
-        _ => Vec::<(String, Template)>::new(),
-    };
-    match &profile.auth {
-        Auth::Headers(headers) => {
-            headers.iter().for_each(|(name, value)| auth(&format!("headers.{name}"), value))
-        }
-        Auth::Basic { user, password } => {
-            auth("user", user);
-            auth("password", password);
-        }
-        Auth::InPath => {}
-        Auth::Oauth2(oauth) => {
-            auth("token", &oauth.token);
-            auth("client_id", &oauth.client_id);
-            auth("client_secret", &oauth.client_secret);
-            oauth.extra.iter().for_each(|(name, value)| auth(&format!("extra.{name}"), value));
-            let optional = [
-                ("scope", &oauth.scope),
-                ("refresh", &oauth.refresh),
-                ("user", &oauth.user),
-                ("password", &oauth.password),
-            ];
-            optional.iter().for_each(|(key, value)| value.iter().for_each(|value| auth(key, value)));
-            place_of(&oauth.place).iter().for_each(|(key, value)| auth(key, value));
-        }
-        Auth::Hmac(hmac) => {
-            auth("message", &hmac.message);
-            auth("key", &hmac.key);
-        }
-        Auth::Login(login) => place_of(&login.place).iter().for_each(|(key, value)| auth(key, value)),
-    }
-    all
-}
-
-/// What stands in a template whatever the holes hold.
-fn constant(template: &Template) -> String {
-    let parts = template.parts().iter().map(|part| match part {
-        super::template::Part::Text(text) => text.as_str(),
-        super::template::Part::Hole(_) => "\u{0}",
-    });
-    parts.collect()
-}
-
-fn members(tree: &Tree, key: &str, all: &mut Vec<(String, String)>) {
-    match tree {
-        Tree::Text(template) => all.push((key.to_owned(), constant(template))),
-        Tree::Number(number) => all.push((key.to_owned(), number.to_string())),
-        Tree::Flag(flag) => all.push((key.to_owned(), flag.to_string())),
-        Tree::List(items) => items.iter().for_each(|item| members(item, key, all)),
-        Tree::Table(table) => table.iter().for_each(|(name, member)| {
-            if !matches!(member, Tree::Text(_) | Tree::Number(_) | Tree::Flag(_)) {
-                all.push((name.clone(), String::new()));
-            }
-            members(member, name, all);
-        }),
-    }
-}
-
-/// Parameters with which well-known CRMs are told to send more (research, "doors that leak").
-fn widens(key: &str, value: &str) -> bool {
-    let key = key.trim_start_matches('$').to_lowercase();
-    let key = key.split('[').next().unwrap_or_default();
-    match key {
-        "depth" => value != "0",
-        "with" | "view" | "associations" | "propertieswithhistory" | "embed" | "sideload" | "relations" => {
-            true
-        }
-        _ => key.starts_with("include") || key.starts_with("expand"),
-    }
 }
