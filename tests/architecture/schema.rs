@@ -172,6 +172,7 @@ fn money_has_no_type_in_the_ticket_database() {
 fn the_only_columns_about_a_customer_are_opaque_references_and_a_state() {
     let about: Vec<_> = columns("sqlite").into_keys().filter(|column| column.contains("customer")).collect();
     let expected = [
+        "audit_log.customer_ref",
         "customer_candidates.customer_ref",
         "customer_candidates.position",
         "customer_candidates.ticket",
@@ -182,5 +183,8 @@ fn the_only_columns_about_a_customer_are_opaque_references_and_a_state() {
     let classified = classified();
     let references: Vec<_> =
         classified.iter().filter(|(_, class)| **class == "reference").map(|(c, _)| *c).collect();
-    assert_eq!(references, ["customer_candidates.customer_ref", "tickets.customer_ref"]);
+    assert_eq!(
+        references,
+        ["audit_log.customer_ref", "customer_candidates.customer_ref", "tickets.customer_ref"]
+    );
 }

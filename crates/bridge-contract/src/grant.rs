@@ -101,6 +101,8 @@ pub enum Purpose {
     },
     /// The ticket service compares looks with work on tickets, on its own behalf.
     Review {},
+    /// Exchange heads of the audit logs; the ticket is 0.
+    AuditHead {},
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! CRM value could ride along; unknown members are refused on both ends; every text has a length. A value that does not
 //! fit can't be built, so it can't cross.
 
+pub mod audit;
 pub mod card;
 pub mod changes;
 pub mod grant;
@@ -11,6 +12,7 @@ pub mod oversight;
 pub mod question;
 pub mod text;
 
+pub use audit::{AuditAnswer, AuditHead, AuditPlace, AuditQuestion, Bytes32, ChainName, SignatureText};
 pub use card::{
     AsOf, CardField, CustomerCard, DateText, FIELDS_MAX, FieldKey, FieldValue, Label, Line, MASK_CHARS_MAX,
     Mask, PolicyHash, PolicyStamp, RevealedField, VALUE_CHARS_MAX,

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use crm_bridge::app::BridgeMetrics;
 use crm_bridge::app::dry_run::dry_run;
+use crm_bridge::app::{self, BridgeMetrics};
 use crm_bridge::config::Config;
 use crm_bridge::connector::profile::{BUILT_IN, Profile};
 use crm_bridge::http::{self, Listener};
@@ -66,6 +66,7 @@ async fn serve(config: Config) -> Result<ExitCode> {
         metrics,
         body_bytes_max: config.limits.body_bytes_max,
     };
+    app::audit::started(&bridge).await?;
     let port = TcpListener::bind(config.server.listen)
         .with_context(|| format!("can't listen on {}: is something else there?", config.server.listen))?;
     let address = port.local_addr()?;
@@ -80,6 +81,7 @@ async fn serve(config: Config) -> Result<ExitCode> {
     handle.stop(true).await;
     job.abort();
     server.await??;
+    app::audit::stopped(&bridge).await?;
     bridge.store.close().await;
     Ok(ExitCode::SUCCESS)
 }

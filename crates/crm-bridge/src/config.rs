@@ -35,6 +35,8 @@ pub struct Config {
     pub policy: PolicyConfig,
     /// What is kept.
     pub cache: CacheConfig,
+    /// Who did what, on the record.
+    pub audit: AuditConfig,
     /// How national numbers are read.
     pub phones: PhonesConfig,
     /// Limits on everything.
@@ -139,6 +141,16 @@ pub struct CacheConfig {
     pub fresh_s: u32,
     /// A card older than this is not shown.
     pub age_max_s: u32,
+}
+
+/// Section `[audit]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditConfig {
+    /// The private key of the log.
+    pub key_file: PathBuf,
+    /// The public key of the ticket service's log.
+    pub other_key_file: PathBuf,
 }
 
 /// Section `[phones]`.

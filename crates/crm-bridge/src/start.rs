@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use audit_log::AuditLog;
+use audit_log::chain::PublicKey;
 use db_kit::Database;
 use service_kit::metrics::Metrics;
 use service_kit::token::{self, Verifier};
@@ -20,6 +22,7 @@ use crate::policy::lexicon::Lexicon;
 use crate::policy::load::load;
 use crate::policy::{Policy, check};
 use crate::store::Store;
+use crate::store::audit::SERVICE;
 use crate::store::vault::Vault;
 use crate::walls::Walls;
 
@@ -142,7 +145,7 @@ pub fn bridge(
     Ok(Bridge {
         policy: Arc::new(policy),
         connector,
-        store: Store::new(database, walls),
+        store: Store::new(database, walls, audit_log(config, &ids)?),
         vault: vault(config)?,
         phones: config.phone_rules()?,
         cache: CacheLimits {
@@ -150,6 +153,7 @@ pub fn bridge(
             age_max_ms: i64::from(config.cache.age_max_s) * 1_000,
         },
         rules: Arc::new(Rules::new(&config.budgets, &config.oversight)?),
+        other_audit_key: other_audit_key(config)?,
         walls,
         metrics: counts,
         clock,
@@ -168,6 +172,30 @@ pub fn vault(config: &Config) -> Result<Vault, StartError> {
         ))
     })?;
     Ok(Vault::new(&key, walls(config))?)
+}
+
+/// The audit log with its key, which is made if there is none.
+///
+/// # Errors
+/// [`StartError`].
+pub fn audit_log(config: &Config, ids: &Ids) -> Result<AuditLog, StartError> {
+    let key = audit_log::open_key(&config.audit.key_file, &config.database.url, ids);
+    let key = key.map_err(|error| StartError(error.to_string()))?;
+    Ok(AuditLog::new(SERVICE, key, ids.clone()))
+}
+
+/// The public key of the ticket service's audit log, if the settings name one.
+///
+/// # Errors
+/// [`StartError`].
+pub fn other_audit_key(config: &Config) -> Result<Option<PublicKey>, StartError> {
+    let file = &config.audit.other_key_file;
+    if file.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let pem = token::read_key_file(file).map_err(|error| StartError(error.to_string()))?;
+    let key = PublicKey::from_pem(pem.expose());
+    key.map(Some).map_err(|error| StartError(format!("audit.other_key_file {}: {error}", file.display())))
 }
 
 /// Checks grants of the ticket service.

@@ -18,6 +18,21 @@ use crate::problem::Problem;
 /// The header that names a request across services and logs.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+tokio::task_local! {
+    static CURRENT: String;
+}
+
+/// The id of the request or job that this task works for; empty if it works for none. For what is written down about it.
+#[must_use]
+pub fn current_request_id() -> String {
+    CURRENT.try_with(Clone::clone).unwrap_or_default()
+}
+
+/// Runs `work` for the request or job with this id.
+pub async fn with_request_id<F: Future>(id: &str, work: F) -> F::Output {
+    CURRENT.scope(id.to_owned(), work).await
+}
+
 const REQUEST_ID_CHARS_MAX: usize = 64;
 
 /// The id of the request at hand; in the request's extensions, in every log line and in the answer.
@@ -60,7 +75,7 @@ pub async fn observe(
     let method = request.method().clone();
     let metrics = request.app_data::<web::Data<Metrics>>().cloned();
     let span = tracing::info_span!("request", request.id = id.as_str());
-    let mut answer = next.call(request).instrument(span.clone()).await?;
+    let mut answer = with_request_id(id.as_str(), next.call(request).instrument(span.clone())).await?;
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
         answer.headers_mut().insert(REQUEST_ID, value);
     }

@@ -40,6 +40,9 @@ pub enum BridgeError {
     /// The CRM can't be asked, and what is kept does not help.
     #[error("the CRM can't be asked: {}", .0.as_str())]
     CrmUnavailable(Trouble),
+    /// Heads of the two audit logs do not fit each other.
+    #[error("the heads of the audit logs do not fit: {0}")]
+    AuditConflict(&'static str),
     /// The database.
     #[error(transparent)]
     Database(#[from] DbError),

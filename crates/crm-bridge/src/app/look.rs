@@ -10,7 +10,8 @@ use crate::connector::ask::Question;
 use crate::connector::trouble::Trouble;
 use crate::oversight::budget::Standing;
 use crate::policy::{Entity, view};
-use crate::store::{Action, Customer, LogLine, SealedCard, Viewing};
+use crate::store::audit::{Action, LogLine, Refusal};
+use crate::store::{Customer, SealedCard, Viewing};
 
 /// What a grant says about who may see whom.
 pub(super) struct Granted<'a> {
@@ -145,15 +146,17 @@ fn first_step(
         bridge.metrics.card("unknown");
         return (
             Step::Ended(Err(BridgeError::CustomerUnknown)),
-            Some(line(bridge, None, Action::Refused, &[])),
+            Some(line(bridge, None, Action::Refused(Refusal::Unknown), &[])),
         );
     };
     if customer.erased {
         bridge.metrics.card("erased");
-        return (Step::Ended(Err(BridgeError::CustomerErased)), None);
+        let line = line(bridge, None, Action::Refused(Refusal::Erased), &[]);
+        return (Step::Ended(Err(BridgeError::CustomerErased)), Some(line));
     }
     if let Err(spent) = budgeted(bridge, standing) {
-        return (Step::Ended(Err(spent)), Some(line(bridge, None, Action::Refused, &[])));
+        let line = line(bridge, None, Action::Refused(Refusal::BudgetSpent), &[]);
+        return (Step::Ended(Err(spent)), Some(line));
     }
     let kept = customer.card.as_ref().and_then(|card| {
         let readings = bridge.open(card, customer.customer_ref.as_str())?;
@@ -208,7 +211,10 @@ fn show(
             let line = line(bridge, Some(&known), action, &fields);
             (Ok(Shown { fields, as_of: known.as_of, stale: known.stale, budget: None }), line)
         }
-        None => (Err(BridgeError::FieldNotRevealable), line(bridge, None, Action::Refused, &[])),
+        None => {
+            let why = Action::Refused(Refusal::NotRevealable);
+            (Err(BridgeError::FieldNotRevealable), line(bridge, None, why, &[]))
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The two questions that the bridge answers, and the request to show a masked field: [`resolve`], [`show_card`],
 //! [`reveal`]. Each takes a checked grant; none knows HTTP.
 
+pub mod audit;
 pub mod customer_changes;
 pub mod dry_run;
 mod error;
@@ -12,6 +13,8 @@ pub mod resolve;
 pub mod reveal;
 pub mod show_card;
 
+use audit_log::Event;
+use audit_log::chain::PublicKey;
 use bridge_contract::{PolicyHash as PolicyHashText, PolicyStamp};
 use service_kit::{Clock, Ids};
 
@@ -51,6 +54,8 @@ pub struct Bridge {
     pub cache: CacheLimits,
     /// Budgets, and what supervisors are told.
     pub rules: std::sync::Arc<crate::oversight::Rules>,
+    /// The public key of the ticket service's audit log, if the settings name it.
+    pub other_audit_key: Option<PublicKey>,
     /// Which walls stand.
     pub walls: Walls,
     /// What is counted.
@@ -65,6 +70,13 @@ impl Bridge {
     /// Under which CRM customers are filed: the profile's name.
     fn source(&self) -> &str {
         &self.connector.profile().head.name
+    }
+
+    /// An event of now, under the policy in force, in the request at hand.
+    pub(crate) fn event(&self, actor: &str, action: &'static str) -> Event {
+        let policy = Some(self.policy.hash().to_string());
+        let event = Event::new(self.clock.now(), actor, action);
+        Event { policy, ..event }.request(service_kit::http::current_request_id())
     }
 
     fn policy_stamp(&self) -> Result<PolicyStamp, BridgeError> {

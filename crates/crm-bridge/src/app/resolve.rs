@@ -1,7 +1,9 @@
 //! Who is this? A mail address or a phone number becomes an opaque reference.
 
+use audit_log::Event;
 use bridge_contract::{
     CANDIDATES_MAX, CustomerRef, Grant, Purpose, ResolveAnswer, ResolveOutcome, ResolveQuestion, Version,
+    ViewerId,
 };
 use service_kit::Personal;
 
@@ -10,6 +12,7 @@ use crate::connector::ask::Question;
 use crate::connector::projection::Record;
 use crate::policy::value::{normal_email, normal_phone};
 use crate::store::Person;
+use crate::store::audit::TICKET_SERVICE;
 
 /// One way to look somebody up.
 enum LookUp {
@@ -42,7 +45,7 @@ pub async fn resolve(
     }
     let mut trouble = None;
     for look_up in look_ups {
-        match look_up_one(bridge, ticket, &look_up).await {
+        match look_up_one(bridge, (operator.as_ref(), ticket), &look_up).await {
             Ok(found) if !found.is_empty() => return Ok(answer(bridge, found)),
             Ok(_) => {}
             Err(BridgeError::CrmUnavailable(why)) => trouble = Some(why),
@@ -69,7 +72,7 @@ fn look_ups(bridge: &Bridge, question: &ResolveQuestion) -> Vec<LookUp> {
 
 async fn look_up_one(
     bridge: &Bridge,
-    ticket: i64,
+    (operator, ticket): (Option<&ViewerId>, i64),
     look_up: &LookUp,
 ) -> Result<Vec<CustomerRef>, BridgeError> {
     let (question, address) = match look_up {
@@ -84,7 +87,10 @@ async fn look_up_one(
     let found = match bridge.connector.ask(question).await {
         Ok(found) => found,
         Err(trouble) => {
-            let refs = bridge.store.recall_answer(source, ticket, address, bridge.clock.now()).await?;
+            let refs = bridge
+                .store
+                .recall_answer(source, ticket, address, looked_up(bridge, (operator, ticket), look_up))
+                .await?;
             return if refs.is_empty() { Err(BridgeError::CrmUnavailable(trouble)) } else { Ok(refs) };
         }
     };
@@ -92,8 +98,9 @@ async fn look_up_one(
     let people =
         hits.iter().map(|(crm_id, _)| Ok(Person { crm_id: crm_id.clone(), new_ref: new_ref(bridge)? }));
     let people = people.collect::<Result<Vec<_>, BridgeError>>()?;
-    let now = bridge.clock.now();
-    let refs = bridge.store.record_answer(source, ticket, address, people, now).await?;
+    let event = looked_up(bridge, (operator, ticket), look_up);
+    let now = event.at;
+    let refs = bridge.store.record_answer(source, ticket, address, people, event).await?;
     let cards = refs.iter().zip(&hits).filter_map(|(customer_ref, (_, record))| {
         let readings = bridge.type_record(record);
         Some((customer_ref.clone(), bridge.seal(&readings, customer_ref.as_str(), now)?))
@@ -103,6 +110,16 @@ async fn look_up_one(
         bridge.store.keep_cards(cards).await?;
     }
     Ok(refs)
+}
+
+/// What goes on the record: by what kind of address somebody was looked up, never the address.
+fn looked_up(bridge: &Bridge, (operator, ticket): (Option<&ViewerId>, i64), look_up: &LookUp) -> Event {
+    let by = match look_up {
+        LookUp::Email(_) => "email",
+        LookUp::Phone(_) => "phone",
+    };
+    let actor = operator.map_or(TICKET_SERVICE, ViewerId::as_str);
+    bridge.event(actor, "customer.resolved").ticket(ticket).with("by", by)
 }
 
 /// The records that really have the address. CRMs search fuzzily, by prefix, or not at all.

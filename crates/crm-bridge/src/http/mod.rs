@@ -1,5 +1,6 @@
 //! The listener for the ticket service. Parses, calls, shapes; knows neither database nor CRM.
 
+mod audit;
 mod caller;
 mod health;
 mod oversight;
@@ -70,6 +71,7 @@ fn routes(config: &mut utoipa_actix_web::service_config::ServiceConfig<'_>) {
         .service(questions::reveal)
         .service(oversight::oversight)
         .service(questions::customer_changes)
+        .service(audit::head)
         .service(health::live)
         .service(health::ready)
         .service(health::metrics);

@@ -41,6 +41,13 @@ pub(super) fn problem(error: &BridgeError, request_id: &str) -> Problem {
                 .reason(trouble.as_str());
             problem.header(RETRY_AFTER, "10")
         }
+        BridgeError::AuditConflict(reason) => {
+            Problem::new("audit_head_conflict", 409, "The heads of the audit logs do not fit")
+                .detail(
+                    "One of both logs was cut off, rewritten, set back or begun anew. Run `audit verify` in both services.",
+                )
+                .reason(*reason)
+        }
         BridgeError::Database(error) if error.is_transient() => {
             tracing::error!(error = %error, "the database can't be used");
             Problem::new("database_unavailable", 503, "The bridge's database is not available")

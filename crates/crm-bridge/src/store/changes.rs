@@ -1,9 +1,11 @@
 //! What becomes of customers in the CRM after they were resolved: erased, merged. The ticket service follows the list.
 
+use audit_log::Event;
 use bridge_contract::{CHANGES_MAX, ChangeKind, CustomerChange, CustomerRef};
 use db_kit::{AnyConnection, DbError, on_both};
 use diesel::prelude::*;
 use service_kit::Timestamp;
+use service_kit::http::current_request_id;
 
 use super::schema::{address_links, cards, customer_changes, customers, ticket_links};
 use super::{Person, Store, customer_ref_of, typed};
@@ -15,8 +17,8 @@ const MERGES_MAX: usize = 8;
 const LIST_LOCK: i64 = 0x6775_6963_6865;
 
 impl Store {
-    /// The CRM has erased this customer: the card and the links to addresses go; that there was somebody stays, and the
-    /// ticket service is told. Nothing happens if it was erased before.
+    /// The CRM has erased this customer: the card, the links to addresses and the references in the audit log go; that
+    /// there was somebody stays, and the ticket service is told. Nothing happens if it was erased before.
     ///
     /// # Errors
     /// [`DbError`].
@@ -25,7 +27,16 @@ impl Store {
             return Ok(());
         }
         let customer_ref = customer_ref.as_str().to_owned();
-        self.database.write(move |conn| erase_in(conn, &customer_ref, now)).await
+        let (audit, event) = (self.audit.clone(), by_the_crm(now, "customer.erased"));
+        self.database
+            .write(move |conn| {
+                if erase_in(conn, &customer_ref, now)? {
+                    let refs = with_merged(conn, customer_ref)?;
+                    audit.erase(conn, &refs, event)?;
+                }
+                Ok(())
+            })
+            .await
     }
 
     /// The CRM has taken one customer's record into another's: card and addresses of the first go, its tickets belong to
@@ -44,6 +55,7 @@ impl Store {
         if !self.walls.keep_stands() {
             return Ok(false);
         }
+        let (audit, event) = (self.audit.clone(), by_the_crm(now, "customer.merged"));
         self.database
             .write(move |conn| {
                 let before: Option<(String, Option<String>)> = customers::table
@@ -69,6 +81,7 @@ impl Store {
                     .set(customers::merged_into.eq(Some(&new)))
                     .execute(conn)?;
                 tell(conn, &old, Some(&new), now)?;
+                audit.append(conn, &[event.customer(new)])?;
                 Ok(true)
             })
             .await
@@ -145,14 +158,35 @@ impl Store {
     }
 }
 
-fn erase_in(conn: &mut AnyConnection, customer_ref: &str, now: Timestamp) -> Result<(), DbError> {
+fn by_the_crm(now: Timestamp, action: &'static str) -> Event {
+    Event::new(now, "crm", action).request(current_request_id())
+}
+
+/// The reference and those that were merged into it: the same person, who is to be forgotten under each.
+fn with_merged(conn: &mut AnyConnection, customer_ref: String) -> Result<Vec<String>, DbError> {
+    let mut refs = vec![customer_ref];
+    for _ in 0..MERGES_MAX {
+        let more: Vec<String> = customers::table
+            .filter(customers::merged_into.eq_any(&refs).and(customers::customer_ref.ne_all(&refs)))
+            .select(customers::customer_ref)
+            .load(conn)?;
+        if more.is_empty() {
+            break;
+        }
+        refs.extend(more);
+    }
+    Ok(refs)
+}
+
+fn erase_in(conn: &mut AnyConnection, customer_ref: &str, now: Timestamp) -> Result<bool, DbError> {
     let there =
         customers::table.filter(customers::customer_ref.eq(customer_ref).and(customers::erased_at.is_null()));
     if diesel::update(there).set(customers::erased_at.eq(Some(now.ms()))).execute(conn)? == 0 {
-        return Ok(());
+        return Ok(false);
     }
     forget(conn, customer_ref)?;
-    tell(conn, customer_ref, None, now)
+    tell(conn, customer_ref, None, now)?;
+    Ok(true)
 }
 
 /// Removes what is kept of a customer's data.

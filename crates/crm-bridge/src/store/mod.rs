@@ -1,19 +1,22 @@
 //! What the bridge keeps: which reference is whom, which customers belong to which ticket, sealed cards, and who saw
 //! what. The one place that names diesel.
 
+pub mod audit;
 mod changes;
 pub mod oversight;
 mod schema;
 pub mod sync;
 pub mod vault;
 
+use audit_log::{AuditLog, Event};
 use bridge_contract::{CustomerRef, ViewerId, ViewerRole};
 use db_kit::{AnyConnection, Database, DbError, Migrations, embed_migrations, on_both};
 use diesel::prelude::*;
 use service_kit::Timestamp;
 
+use self::audit::LogLine;
 use self::oversight::{Meter, place, settle};
-use self::schema::{access_log, address_links, cards, customers, ticket_links};
+use self::schema::{address_links, cards, customers, ticket_links};
 use self::vault::AddressHash;
 use crate::oversight::budget::Standing;
 use crate::walls::Walls;
@@ -29,6 +32,7 @@ pub static MIGRATIONS: Migrations = Migrations {
 pub struct Store {
     database: Database,
     walls: Walls,
+    audit: AuditLog,
 }
 
 /// Who looks, at whom, for which ticket: from a checked grant. Every question about a customer takes one.
@@ -79,51 +83,11 @@ pub struct Customer {
     pub card: Option<SealedCard>,
 }
 
-/// What a line of the access log says beside who, whom and which ticket.
-#[derive(Debug, Clone)]
-pub struct LogLine {
-    /// When.
-    pub at: Timestamp,
-    /// What was done.
-    pub action: Action,
-    /// Keys of the fields that were shown in clear.
-    pub shown: Vec<String>,
-    /// Keys of the fields that were shown masked.
-    pub masked: Vec<String>,
-    /// The policy in force.
-    pub policy_hash: String,
-    /// Age of what was shown.
-    pub as_of: Option<Timestamp>,
-    /// Whether it was older than it should be.
-    pub stale: bool,
-}
-
-/// What was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// A card was shown.
-    Card,
-    /// A masked field was shown in clear.
-    Reveal,
-    /// A card or field was asked for and not shown.
-    Refused,
-}
-
-impl Action {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Card => "card",
-            Self::Reveal => "reveal",
-            Self::Refused => "refused",
-        }
-    }
-}
-
 impl Store {
     /// A store on that database.
     #[must_use]
-    pub fn new(database: Database, walls: Walls) -> Self {
-        Self { database, walls }
+    pub fn new(database: Database, walls: Walls, audit: AuditLog) -> Self {
+        Self { database, walls, audit }
     }
 
     /// Whether the database answers.
@@ -150,8 +114,9 @@ impl Store {
         ticket: i64,
         address: AddressHash,
         people: Vec<Person>,
-        now: Timestamp,
+        event: Event,
     ) -> Result<Vec<CustomerRef>, DbError> {
+        let (audit, now) = (self.audit.clone(), event.at);
         self.database
             .write(move |conn| {
                 diesel::delete(address_links::table.filter(address_links::address_hash.eq(&address.0)))
@@ -168,6 +133,7 @@ impl Store {
                     link_ticket(conn, ticket, &customer_ref, now)?;
                     refs.push(customer_ref);
                 }
+                audit.append(conn, &[audit::answered(event, &refs)])?;
                 typed(refs)
             })
             .await
@@ -182,8 +148,9 @@ impl Store {
         source: String,
         ticket: i64,
         address: AddressHash,
-        now: Timestamp,
+        event: Event,
     ) -> Result<Vec<CustomerRef>, DbError> {
+        let (audit, now) = (self.audit.clone(), event.at);
         self.database
             .write(move |conn| {
                 let refs: Vec<String> = address_links::table
@@ -197,13 +164,14 @@ impl Store {
                 for customer_ref in &refs {
                     link_ticket(conn, ticket, customer_ref, now)?;
                 }
+                audit.append(conn, &[audit::answered(event.with("from", "memory"), &refs)])?;
                 typed(refs)
             })
             .await
     }
 
     /// Finds the customer, if it was resolved for this ticket before, and lets `decide` say what comes of it. If that is
-    /// worth a line in the access log, the line is written and the look is counted in the same transaction.
+    /// worth an entry in the audit log, the entry is written and the look is counted in the same transaction.
     ///
     /// # Errors
     /// [`DbError`]; then nothing may be shown.
@@ -215,6 +183,7 @@ impl Store {
         decide: impl FnOnce(Option<Customer>, &Standing) -> (T, Option<LogLine>) + Send + 'static,
     ) -> Result<T, DbError> {
         let any_ticket = !self.walls.who_stands();
+        let audit = self.audit.clone();
         self.database
             .write(move |conn| {
                 let customer = customer_of(conn, &viewing, &source, any_ticket)?;
@@ -223,7 +192,7 @@ impl Store {
                 let (outcome, line) = decide(customer, &place.standing);
                 if let Some(line) = line {
                     settle(conn, &viewing, &meter, &place, &line, is_known)?;
-                    write_line(conn, &viewing, &line)?;
+                    audit.append(conn, &[audit::looked(&viewing, &line, meter.glass.as_ref())])?;
                 }
                 Ok(outcome)
             })
@@ -245,7 +214,7 @@ impl Store {
             .await
     }
 
-    /// Writes a line of the access log, counts the look and, if the card is a new one, keeps it. Done before anything is
+    /// Writes an entry of the audit log, counts the look and, if the card is a new one, keeps it. Done before anything is
     /// shown; nothing may be shown if the budget was spent in the meantime.
     ///
     /// # Errors
@@ -257,6 +226,7 @@ impl Store {
         card: Option<(CustomerRef, SealedCard)>,
         meter: Meter,
     ) -> Result<Standing, DbError> {
+        let audit = self.audit.clone();
         self.database
             .write(move |conn| {
                 if let Some((customer_ref, card)) = &card {
@@ -266,7 +236,7 @@ impl Store {
                 let closed = place.standing.closed_until().is_some();
                 let line = if closed { line.refused() } else { line };
                 settle(conn, &viewing, &meter, &place, &line, true)?;
-                write_line(conn, &viewing, &line)?;
+                audit.append(conn, &[audit::looked(&viewing, &line, meter.glass.as_ref())])?;
                 Ok(place.standing)
             })
             .await
@@ -342,29 +312,6 @@ fn customer_row(
         ))
         .get_result::<CustomerRow>(conn)
         .optional()?)
-}
-
-fn write_line(conn: &mut AnyConnection, viewing: &Viewing, line: &LogLine) -> Result<(), DbError> {
-    let row = (
-        (
-            access_log::at.eq(line.at.ms()),
-            access_log::action.eq(line.action.as_str()),
-            access_log::operator.eq(viewing.operator.as_str()),
-            access_log::role.eq(viewing.role.as_str()),
-            access_log::ticket.eq(viewing.ticket),
-            access_log::customer_ref.eq(viewing.customer_ref.as_str()),
-        ),
-        (
-            access_log::shown.eq(line.shown.join(" ")),
-            access_log::masked.eq(line.masked.join(" ")),
-            access_log::policy_hash.eq(&line.policy_hash),
-            access_log::as_of.eq(line.as_of.map(Timestamp::ms)),
-            access_log::stale.eq(line.stale),
-            access_log::request_id.eq(&viewing.request_id),
-        ),
-    );
-    diesel::insert_into(access_log::table).values(row).execute(conn)?;
-    Ok(())
 }
 
 fn customer_ref_of(

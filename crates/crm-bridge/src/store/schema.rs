@@ -46,24 +46,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    access_log (seq) {
-        seq -> BigInt,
-        at -> BigInt,
-        action -> Text,
-        operator -> Text,
-        role -> Text,
-        ticket -> BigInt,
-        customer_ref -> Text,
-        shown -> Text,
-        masked -> Text,
-        policy_hash -> Text,
-        as_of -> Nullable<BigInt>,
-        stale -> Bool,
-        request_id -> Text,
-    }
-}
-
-diesel::table! {
     viewing_budgets (operator) {
         operator -> Text,
         role -> Text,
@@ -133,4 +115,4 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(viewing_budgets, viewed_customers);
-diesel::allow_tables_to_appear_in_same_query!(customers, address_links, ticket_links, cards, access_log);
+diesel::allow_tables_to_appear_in_same_query!(customers, address_links, ticket_links, cards);

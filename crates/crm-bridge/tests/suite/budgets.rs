@@ -155,7 +155,7 @@ db_kit::both_databases! {
         let wait_s: i64 = answer.headers()["retry-after"].to_str().unwrap().parse().unwrap();
         let left_ms = 3_600_000 - tight.town.clock.now().ms().rem_euclid(3_600_000);
         assert_eq!((answer.status().as_u16(), wait_s), (429, (left_ms + 999) / 1_000));
-        assert_eq!(tight.town.access_log().await.last().unwrap(), "refused opr_0193aabb line1 4 |");
+        assert_eq!(tight.town.looks().await.last().unwrap(), "look.refused opr_0193aabb 4 role=line1 reason=budget_spent");
         let (_, page) = tight.oversee(json!({ "kind": "looks", "ticket": 4 })).await;
         assert_eq!(page["found"]["items"][0]["action"], "refused", "{page}");
         tight.town.clock.advance_ms(wait_s * 1_000);

@@ -44,23 +44,23 @@ both_databases! {
         assert_eq!((status, &revealed["field"]["value"]["value"]), (200, &contact["phone"]), "{revealed}");
         let (status, refused) = town.reveal(10_001, &customer_ref, ViewerRole::Line1, "person.city").await;
         assert_eq!((status, refused["code"].as_str()), (403, Some("field_not_revealable")));
-        let log = town.access_log().await;
+        let log = town.looks().await;
         assert_eq!(log.len(), 3, "{log:?}");
-        assert!(log[0].starts_with("card opr_0193aabb line1 10001 person.name company.name"), "{}", log[0]);
-        assert!(log[0].ends_with("|person.phone person.mobile"), "{}", log[0]);
-        assert_eq!(log[1], "reveal opr_0193aabb line1 10001 person.phone|");
-        assert_eq!(log[2], "refused opr_0193aabb line1 10001 |");
+        assert!(log[0].starts_with("card.shown opr_0193aabb 10001 role=line1 shown=person.name,company.name,"), "{}", log[0]);
+        assert!(log[0].contains(" masked=person.phone,person.mobile as_of="), "{}", log[0]);
+        assert!(log[1].starts_with("field.revealed opr_0193aabb 10001 role=line1 shown=person.phone as_of="), "{}", log[1]);
+        assert_eq!(log[2], "look.refused opr_0193aabb 10001 role=line1 reason=not_revealable");
         assert!(!log.concat().contains(contact["phone"].as_str().unwrap()), "names of fields only");
     }
 
     async fn what_is_on_the_record_stays_there(town: Town) {
         let (_, customer_ref) = first(&town).await;
         town.card(10_001, &customer_ref, ViewerRole::Line1).await;
-        for sql in ["UPDATE access_log SET operator = 'opr_somebody'", "DELETE FROM access_log"] {
+        for sql in ["UPDATE audit_log SET actor = 'opr_somebody'", "DELETE FROM audit_log"] {
             let changed = town.database.write(move |conn| conn.batch_execute(sql).map_err(db_kit::DbError::from)).await;
             assert!(changed.unwrap_err().to_string().contains("append-only"), "{sql}");
         }
-        assert_eq!(town.access_log().await.len(), 1);
+        assert_eq!(town.looks().await.len(), 1);
     }
 
     async fn a_card_is_for_the_ticket_it_was_resolved_for(town: Town) {
@@ -69,7 +69,7 @@ both_databases! {
         assert_eq!((status, body["code"].as_str()), (404, Some("customer_unknown")));
         let (status, body) = town.card(10_001, "cus_00000000000000000000000000000000", ViewerRole::Line1).await;
         assert_eq!((status, body["code"].as_str()), (404, Some("customer_unknown")), "and tells nothing else");
-        assert_eq!(town.access_log().await.len(), 2, "refusals are on the record too");
+        assert_eq!(town.looks().await.len(), 2, "refusals are on the record too");
     }
 
     async fn a_fresh_card_is_shown_without_asking_and_an_old_one_is_asked_for(town: Town) {

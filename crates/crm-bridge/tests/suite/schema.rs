@@ -17,8 +17,9 @@ fn both_databases_have_the_same_migrations_and_the_same_tables() {
         assert_eq!(
             tables,
             [
-                "access_log",
                 "address_links",
+                "audit_head",
+                "audit_log",
                 "cards",
                 "customer_changes",
                 "customers",

@@ -232,16 +232,16 @@ impl Town {
         answer_of(self.http.get(url).send().await.unwrap()).await.1["total"].as_u64().unwrap()
     }
 
-    /// Lines of the access log as `action operator role ticket shown|masked`.
-    pub(crate) async fn access_log(&self) -> Vec<String> {
+    /// Looks in the audit log as `action actor ticket details`.
+    pub(crate) async fn looks(&self) -> Vec<String> {
         use diesel::prelude::*;
         #[derive(QueryableByName)]
         struct Line {
             #[diesel(sql_type = diesel::sql_types::Text)]
             line: String,
         }
-        const SQL: &str = "SELECT action || ' ' || operator || ' ' || role || ' ' || CAST(ticket AS TEXT) || ' ' || shown \
-                           || '|' || masked AS line FROM access_log ORDER BY seq";
+        const SQL: &str = "SELECT action || ' ' || actor || ' ' || CAST(ticket AS TEXT) || ' ' || details AS line \
+                           FROM audit_log WHERE action <> 'customer.resolved' ORDER BY seq";
         self.database
             .read(|conn| diesel::sql_query(SQL).load::<Line>(conn).map_err(db_kit::DbError::from))
             .await
@@ -301,6 +301,7 @@ fn config(crm_url: &str, keys: &Path, settings: &[(&str, &str)], down: Down) -> 
     let mut variables = vec![
         ("SERVER__WORKERS".to_owned(), "1".to_owned()),
         ("TICKET_SERVICE__VERIFY_KEY_FILE".to_owned(), path(&keys.join("public.pem"))),
+        ("AUDIT__KEY_FILE".to_owned(), path(&keys.join("audit.pem"))),
         ("CACHE__KEY_FILE".to_owned(), path(&keys.join("cache.key"))),
         ("CRM__BASE_URL".to_owned(), crm_url.to_owned()),
         ("CRM__SECRET".to_owned(), CRM_KEY.to_owned()),

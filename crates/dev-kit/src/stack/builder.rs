@@ -167,7 +167,7 @@ impl StackBuilder {
         let text = format!(
             "[server]\nlisten = \"127.0.0.1:{}\"\n\n[database]\nurl = {}\n\n[ticket_service]\nverify_key_file = {}\n\n\
              [crm]\nprofile = {}\nbase_url = {}\nsecret_file = {}\n{more}\n[policy]\nfile = {}\n\n\
-             [cache]\nkey_file = {}\n",
+             [cache]\nkey_file = {}\n\n[audit]\nkey_file = {}\n",
             self.ports[1],
             quoted(database),
             quoted_path(&dir.join("verify-key.pem")),
@@ -176,6 +176,7 @@ impl StackBuilder {
             quoted_path(&dir.join("crm-key")),
             quoted_path(&self.policy),
             quoted_path(&dir.join("cache-key")),
+            quoted_path(&dir.join("audit-key.pem")),
         );
         secrets::write_private(&dir.join("config.toml"), text.as_bytes())
     }
@@ -185,11 +186,13 @@ impl StackBuilder {
         let address = format!("127.0.0.1:{}", self.ports[0]);
         let text = format!(
             "[server]\nlisten = \"{address}\"\npublic_url = \"http://{address}\"\n\n[database]\nurl = {}\n\n\
-             [bridge]\nurl = {}\nsigning_key_file = {}\n\n[attachments]\ndir = {}\n",
+             [bridge]\nurl = {}\nsigning_key_file = {}\n\n[attachments]\ndir = {}\n\n\
+             [audit]\nkey_file = {}\n",
             quoted(database),
             quoted(bridge_url),
             quoted_path(&dir.join("signing-key.pem")),
             quoted_path(&dir.join("attachments")),
+            quoted_path(&dir.join("audit-key.pem")),
         );
         secrets::write_private(&dir.join("config.toml"), text.as_bytes())
     }

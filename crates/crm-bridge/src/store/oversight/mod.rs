@@ -15,8 +15,9 @@ pub use self::notices::Acknowledged;
 pub use self::pages::LooksFilter;
 
 use self::notices::News;
+use super::audit::{Action, LogLine, Refusal};
 use super::schema::{looks, notices as notices_table, tallies, viewed_customers, viewing_budgets};
-use super::{Action, LogLine, Store, Viewing};
+use super::{Store, Viewing};
 use crate::oversight::Rules;
 use crate::oversight::anomaly::{Tally, next_in_row, one_more, passes};
 use crate::oversight::budget::{Seen, Standing, Used, Verdict, verdict};
@@ -52,7 +53,7 @@ pub(super) struct Place {
 impl LogLine {
     /// The same question, not answered.
     pub(super) fn refused(self) -> Self {
-        Self { action: Action::Refused, shown: vec![], masked: vec![], ..self }
+        Self { action: Action::Refused(Refusal::BudgetSpent), shown: vec![], masked: vec![], ..self }
     }
 }
 
@@ -143,7 +144,9 @@ pub(super) fn settle(
     }
     let mut ledger = Ledger { conn, viewing, meter, windows: place.standing.windows };
     match line.action {
-        Action::Refused => ledger.refused(&place.standing, line, is_known),
+        // There is nobody to be counted any more, and nobody to be named.
+        Action::Refused(Refusal::Erased) => Ok(()),
+        Action::Refused(_) => ledger.refused(&place.standing, line, is_known),
         Action::Card | Action::Reveal => ledger.shown(place, line),
     }
 }

@@ -1,0 +1,27 @@
+DROP TABLE audit_log;
+DROP TABLE audit_head;
+
+-- Who saw which fields of whom, for which ticket, under which policy. Names of fields, never values.
+CREATE TABLE access_log (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+    at BIGINT NOT NULL,
+    action TEXT NOT NULL CHECK (action IN ('card', 'reveal', 'refused')),
+    operator TEXT NOT NULL,
+    role TEXT NOT NULL,
+    ticket BIGINT NOT NULL,
+    customer_ref TEXT NOT NULL,
+    shown TEXT NOT NULL,
+    masked TEXT NOT NULL,
+    policy_hash TEXT NOT NULL,
+    as_of BIGINT,
+    stale BOOLEAN NOT NULL,
+    request_id TEXT NOT NULL
+);
+CREATE INDEX access_log_by_customer ON access_log (customer_ref, seq);
+CREATE INDEX access_log_by_operator ON access_log (operator, seq);
+
+-- Append-only: what is written stays as it is.
+CREATE TRIGGER access_log_is_not_changed BEFORE UPDATE ON access_log
+BEGIN SELECT RAISE(ABORT, 'the access log is append-only'); END;
+CREATE TRIGGER access_log_is_not_cut BEFORE DELETE ON access_log
+BEGIN SELECT RAISE(ABORT, 'the access log is append-only'); END;

@@ -1,0 +1,65 @@
+//! The audit log: exchanging heads with the ticket service, and what is on the record when the bridge starts and stops.
+
+use audit_log::chain::SignedHead;
+use audit_log::wire::{from_wire, to_wire};
+use audit_log::{Conflict, Countersigned};
+use bridge_contract::{AuditAnswer, AuditQuestion, Grant, Purpose, Version};
+
+use super::{Bridge, BridgeError};
+use crate::store::audit::TICKET_SERVICE;
+
+/// Takes the head of the ticket service's log into this one, and answers with this one's. Without a head it only says
+/// which it has.
+///
+/// # Errors
+/// [`BridgeError::AuditConflict`] if one of both logs is not what it was; [`BridgeError::GrantRefused`].
+pub async fn exchange_heads(
+    bridge: &Bridge,
+    grant: &Grant,
+    question: &AuditQuestion,
+) -> Result<AuditAnswer, BridgeError> {
+    if grant.purpose != (Purpose::AuditHead {}) {
+        return Err(BridgeError::GrantRefused("it is not for heads of audit logs"));
+    }
+    let Some(theirs) = &question.head else {
+        let (head, held) = bridge.store.heads(bridge.clock.now()).await?;
+        return answer(&head, held.as_ref());
+    };
+    // A head that can't be read is signed by nobody.
+    let theirs =
+        from_wire(TICKET_SERVICE, theirs).ok_or(BridgeError::AuditConflict(Conflict::Key.as_str()))?;
+    let event = bridge.event(TICKET_SERVICE, "audit.countersigned");
+    match bridge.store.countersign(theirs.clone(), bridge.other_audit_key, event).await? {
+        Countersigned::Yes(head) => answer(&head, Some(&theirs)),
+        Countersigned::No(conflict) => {
+            tracing::error!(
+                audit.conflict = conflict.as_str(),
+                "heads of the audit logs do not fit: {conflict}"
+            );
+            Err(BridgeError::AuditConflict(conflict.as_str()))
+        }
+    }
+}
+
+fn answer(head: &SignedHead, held: Option<&SignedHead>) -> Result<AuditAnswer, BridgeError> {
+    let head = to_wire(head).ok_or(BridgeError::Internal("the head of the audit log"))?;
+    Ok(AuditAnswer { version: Version, head, held: held.and_then(to_wire) })
+}
+
+/// The bridge begins to answer: under which policy, with which profile. The first entry also shows that the key fits.
+///
+/// # Errors
+/// [`BridgeError::Database`]; then the bridge must not start.
+pub async fn started(bridge: &Bridge) -> Result<(), BridgeError> {
+    let event = bridge.event("system", "service.started").with("profile", bridge.source());
+    let event = event.with("policy_number", bridge.policy.number).with("version", env!("CARGO_PKG_VERSION"));
+    Ok(bridge.store.record(event).await?)
+}
+
+/// The bridge stops.
+///
+/// # Errors
+/// [`BridgeError::Database`].
+pub async fn stopped(bridge: &Bridge) -> Result<(), BridgeError> {
+    Ok(bridge.store.record(bridge.event("system", "service.stopped")).await?)
+}
