@@ -35,6 +35,8 @@ pub struct Config {
     pub jobs: JobsConfig,
     /// Live updates.
     pub live: LiveConfig,
+    /// Who did what, on the record.
+    pub audit: AuditConfig,
     /// The log.
     pub telemetry: TelemetryConfig,
 }
@@ -167,6 +169,20 @@ pub struct LiveConfig {
     pub streams_per_caller_max: usize,
 }
 
+/// Section `[audit]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditConfig {
+    /// The private key of the log.
+    pub key_file: PathBuf,
+    /// The public key of the bridge's log.
+    pub other_key_file: PathBuf,
+    /// The bridge countersigns at least every so many minutes,
+    pub heads_minutes: u32,
+    /// and after so many entries.
+    pub heads_entries: u32,
+}
+
 /// A setting that has the right type and still can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum UnusableConfig {
@@ -240,6 +256,9 @@ impl Config {
         }
         if self.live.heartbeat_ms == 0 || self.live.streams_per_caller_max == 0 {
             return wrong("[live]", "heartbeat_ms and streams_per_caller_max must be at least 1");
+        }
+        if self.audit.heads_minutes == 0 || self.audit.heads_entries == 0 {
+            return wrong("[audit]", "heads_minutes and heads_entries must be at least 1");
         }
         self.database
             .backend()
