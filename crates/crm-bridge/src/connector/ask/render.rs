@@ -161,7 +161,7 @@ impl<'a> Pen<'a> {
                 Part::Hole(hole) => {
                     let value = self.scalar(hole)?.ok_or(Unaskable)?;
                     // Inside a longer segment a value must not be able to end what it stands in, such as `contacts(…)`.
-                    let tame = value.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+                    let tame = is_plain_id(&value);
                     let settled = matches!(hole.name, HoleName::Setting(_)) && is_plain(&value);
                     if !alone && !tame && !settled {
                         return Err(Unaskable);
@@ -357,14 +357,33 @@ impl<'a> Pen<'a> {
             Filling::Json(_) | Filling::Names => return Err(Unaskable),
         };
         let text = sound(&text)?;
+        let is_id =
+            matches!(hole.name, HoleName::Id | HoleName::LastId | HoleName::Ticket(TicketHole::CustomerId));
         let doubled = |text: &str| Zeroizing::new(format!("'{}'", text.replace('\'', "''")));
         match hole.escape {
-            None | Some(Escape::Plain) => {
-                if tame {
+            None | Some(Escape::Plain) if tame || (is_id && is_plain_id(&text)) => Ok(Some(text)),
+            None | Some(Escape::Plain) => Err(Unaskable),
+            Some(Escape::Number) => {
+                let digits = text.strip_prefix('-').unwrap_or(&text);
+                let is_number =
+                    (1..=18).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+                if is_number && (digits.len() == 1 || !digits.starts_with('0')) {
                     Ok(Some(text))
                 } else {
                     Err(Unaskable)
                 }
+            }
+            Some(Escape::Dolibarr) => {
+                let harmless = |c: char| c.is_alphanumeric() || "@._-+ ".contains(c);
+                if text.chars().all(harmless) {
+                    Ok(Some(Zeroizing::new(format!("'{}'", *text))))
+                } else {
+                    Err(Unaskable)
+                }
+            }
+            Some(Escape::Quoted) => {
+                let ends = text.contains(['"', '\\']);
+                if ends { Err(Unaskable) } else { Ok(Some(Zeroizing::new(format!("\"{}\"", *text)))) }
             }
             Some(Escape::Odata) => Ok(Some(doubled(&text))),
             Some(Escape::Sql) if text.contains('\\') => Err(Unaskable),
@@ -392,6 +411,11 @@ impl<'a> Pen<'a> {
 /// Plain letters that mean nothing in any of the languages a template may be in.
 pub(in crate::connector) fn is_plain(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '~'))
+}
+
+/// An id that ends nothing that it stands in.
+fn is_plain_id(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
 }
 
 /// Control characters, line breaks among them, go nowhere.

@@ -37,6 +37,22 @@ use crate::policy::load::PolicyError;
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("sandbox", include_str!("../../../../../config/profiles/sandbox.toml")),
     ("tryton", include_str!("../../../../../config/profiles/tryton.toml")),
+    ("amocrm", include_str!("../../../../../config/profiles/amocrm.toml")),
+    ("bitrix24", include_str!("../../../../../config/profiles/bitrix24.toml")),
+    ("dataverse", include_str!("../../../../../config/profiles/dataverse.toml")),
+    ("dolibarr", include_str!("../../../../../config/profiles/dolibarr.toml")),
+    ("espocrm", include_str!("../../../../../config/profiles/espocrm.toml")),
+    ("frappe", include_str!("../../../../../config/profiles/frappe.toml")),
+    ("generic-rest", include_str!("../../../../../config/profiles/generic-rest.toml")),
+    ("hubspot", include_str!("../../../../../config/profiles/hubspot.toml")),
+    ("odoo", include_str!("../../../../../config/profiles/odoo.toml")),
+    ("odoo-rpc", include_str!("../../../../../config/profiles/odoo-rpc.toml")),
+    ("pipedrive", include_str!("../../../../../config/profiles/pipedrive.toml")),
+    ("salesforce", include_str!("../../../../../config/profiles/salesforce.toml")),
+    ("suitecrm", include_str!("../../../../../config/profiles/suitecrm.toml")),
+    ("twenty", include_str!("../../../../../config/profiles/twenty.toml")),
+    ("vtiger", include_str!("../../../../../config/profiles/vtiger.toml")),
+    ("zoho", include_str!("../../../../../config/profiles/zoho.toml")),
 ];
 
 /// How to ask one kind of CRM.

@@ -99,6 +99,12 @@ pub enum Escape {
     Sql,
     /// A JSON text (RFC 8259); a list of names becomes a list.
     Json,
+    /// `'x'` without any letter that means something in a filter of Dolibarr, which has no escape of its own.
+    Dolibarr,
+    /// `"x"` without quotes and backslashes inside (Twenty).
+    Quoted,
+    /// A whole number, as number in JSON; anything else is not sent.
+    Number,
     /// As it is; only where the hole is the whole parameter.
     Plain,
     /// Names with commas between.
@@ -114,6 +120,9 @@ const ESCAPES: &[(&str, Escape)] = &[
     ("soql", Escape::Soql),
     ("sql", Escape::Sql),
     ("json", Escape::Json),
+    ("dolibarr", Escape::Dolibarr),
+    ("quoted", Escape::Quoted),
+    ("number", Escape::Number),
     ("plain", Escape::Plain),
     ("comma", Escape::Comma),
     ("repeat", Escape::Repeat),
@@ -196,7 +205,7 @@ impl Escape {
     /// Whether it is one for values.
     #[must_use]
     pub fn is_for_values(self) -> bool {
-        matches!(self, Self::Odata | Self::Soql | Self::Sql | Self::Json | Self::Plain)
+        !matches!(self, Self::Comma | Self::Repeat | Self::Graphql)
     }
 }
 

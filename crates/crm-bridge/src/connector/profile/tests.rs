@@ -16,8 +16,13 @@ fn with_line(begins: &str, line: &str) -> (usize, Vec<String>) {
 
 #[test]
 fn the_profiles_that_ship_can_be_read() {
+    let faults = BUILT_IN
+        .iter()
+        .flat_map(|(name, text)| errors(text).into_iter().map(move |error| format!("{name}, {error}")));
+    let faults: Vec<String> = faults.collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
     for (name, text) in BUILT_IN {
-        let profile = Profile::load(text).unwrap_or_else(|errors| panic!("{name}: {errors:?}"));
+        let profile = Profile::load(text).unwrap();
         assert_eq!(profile.head.name, *name);
         assert!(!profile.head.rights.is_empty(), "{name} says which rights its user needs");
     }

@@ -7,7 +7,7 @@ use self::gather::{auth_headers, constant, members, other_templates, widens};
 use super::auth::{Auth, TokenPlace};
 use super::operation::{Body, Gives, Operation, Parameter, Spot};
 use super::paging::{Paging, PagingKind};
-use super::template::{Escape, Hole, HoleName, Template};
+use super::template::{Escape, Hole, HoleName, Template, TicketHole};
 use super::{CompanyPlace, Profile, Purpose, Sources};
 use crate::policy::lexicon::{Lexicon, Severity};
 
@@ -256,9 +256,10 @@ impl Checker<'_> {
             self.template(purpose, place, spot, template);
         }
         self.holes_of(purpose, place, operation);
-        self.widening(place, operation);
         if purpose == Purpose::Activity {
             self.require(operation.body.is_some(), place, "an activity is posted");
+        } else {
+            self.widening(place, operation);
         }
     }
 
@@ -332,15 +333,17 @@ impl Checker<'_> {
             HoleName::Secret(_) => match (&self.profile.auth, purpose, spot) {
                 (Auth::InPath, _, Spot::Path) => ok(alone, "a secret in a path is a whole segment"),
                 (Auth::Login(_), Purpose::Login, _) => ok(in_text && alone, "a secret is a whole parameter"),
+                // Some want the key beside the session in every body.
+                (Auth::Login(login), _, Spot::Json) if login.place == TokenPlace::Holes => {
+                    ok(alone, "a secret is a whole member")
+                }
                 _ => Err("a secret stands in [auth] only".to_owned()),
             },
             HoleName::Token => {
                 let by_holes =
                     matches!(&self.profile.auth, Auth::Login(login) if login.place == TokenPlace::Holes);
-                ok(
-                    by_holes && purpose != Purpose::Login && in_text && alone,
-                    "a token is a whole parameter of a request that has a session",
-                )
+                let right = by_holes && purpose != Purpose::Login && in_text && alone;
+                ok(right, "a token is a whole parameter of a request that has a session")
             }
             HoleName::Select => {
                 ok(in_text, "the selection stands in a parameter or in the body")?;
@@ -369,6 +372,12 @@ impl Checker<'_> {
             HoleName::Method | HoleName::Path => Err("belongs to kind = \"hmac\" in [auth]".to_owned()),
             HoleName::Ticket(_) if purpose != Purpose::Activity => Err("belongs to [activity]".to_owned()),
             HoleName::Ticket(_) if spot == Spot::Path => ok(alone, "in a path this is a whole segment"),
+            // An id of plain letters; others are not sent.
+            HoleName::Id | HoleName::LastId | HoleName::Ticket(TicketHole::CustomerId)
+                if hole.escape.is_none() && in_text =>
+            {
+                Ok(())
+            }
             HoleName::Id | HoleName::Value | HoleName::LastId | HoleName::Cursor | HoleName::Ticket(_) => {
                 ok(in_text, "this stands in a parameter or in the body")?;
                 match hole.escape {
