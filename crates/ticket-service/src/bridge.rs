@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use bridge_contract::{
-    CardQuestion, ChangesAnswer, ChangesQuestion, CustomerCard, CustomerChange, CustomerRef, FieldKey, Grant,
-    LookupEmail, LookupPhone, Purpose, ResolveAnswer, ResolveOutcome, ResolveQuestion, RevealQuestion,
+    BrokenGlass, CardQuestion, ChangesAnswer, ChangesQuestion, CustomerCard, CustomerChange, CustomerRef,
+    FieldKey, Grant, LookupEmail, LookupPhone, OversightAnswer, OversightAsk, OversightFound,
+    OversightQuestion, Purpose, ResolveAnswer, ResolveOutcome, ResolveQuestion, RevealQuestion,
     RevealedField, Version, ViewerId, ViewerRole,
 };
 use reqwest::redirect::Policy;
@@ -21,6 +22,9 @@ use crate::error::TicketError;
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 /// A longer answer is not read.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// The same for a page of oversight, which has no value of a customer.
+const PAGE_BYTES_MAX: usize = 256 * 1024;
+const OVERSIGHT: &str = "v1/oversight";
 const CONNECTIONS_IDLE_MAX: usize = 16;
 const ISSUER: &str = "ticket-service";
 const AUDIENCE: &str = "crm-bridge";
@@ -57,9 +61,24 @@ pub enum BridgeError {
     /// What was asked by is neither a mail address nor a phone number to the bridge.
     #[error("the bridge can't look anybody up by that")]
     LookupMissing,
-    /// The operator has looked at too many customers.
-    #[error("the viewing budget is spent")]
-    BudgetSpent,
+    /// The operator has looked at too many customers; when the next may be looked at.
+    #[error("the viewing budget is spent for another {retry_after_s} s")]
+    BudgetSpent {
+        /// In seconds.
+        retry_after_s: u64,
+    },
+    /// No reason opens another card today.
+    #[error("the glass was broken as often as a day allows")]
+    BreakGlassSpent {
+        /// Until the day ends, in seconds.
+        retry_after_s: u64,
+    },
+    /// There is no such notice.
+    #[error("there is no such notice")]
+    NoticeUnknown,
+    /// A supervisor can't acknowledge a notice about themselves.
+    #[error("the notice is about the supervisor themselves")]
+    OwnNotice,
     /// The CRM does not answer the bridge, or the bridge does not answer in time or not in the agreed words.
     #[error("no customer data just now: {0}")]
     Unavailable(&'static str),
@@ -67,18 +86,24 @@ pub enum BridgeError {
 
 impl BridgeError {
     /// The code, the status for our caller, and what it means. The first of a kind is the one that we tell.
-    const CODES: [(&'static str, u16, Self); 8] = [
+    const CODES: [(&'static str, u16, Self); 9] = [
         ("grant_refused", 403, Self::GrantRefused),
         ("token_invalid", 403, Self::GrantRefused),
         ("lookup_missing", 422, Self::LookupMissing),
         ("customer_unknown", 404, Self::CustomerUnknown),
         ("customer_erased", 410, Self::CustomerErased),
         ("field_not_revealable", 403, Self::FieldNotRevealable),
-        ("viewing_budget_spent", 429, Self::BudgetSpent),
+        ("viewing_budget_spent", 429, Self::BudgetSpent { retry_after_s: 0 }),
+        ("break_glass_spent", 429, Self::BreakGlassSpent { retry_after_s: 0 }),
         ("crm_unavailable", 503, Self::Unavailable("the CRM does not answer the bridge")),
     ];
 
     fn from_code(code: &str) -> Self {
+        match code {
+            "notice_unknown" => return Self::NoticeUnknown,
+            "own_notice" => return Self::OwnNotice,
+            _ => {}
+        }
         Self::CODES
             .into_iter()
             .find(|(known, ..)| *known == code)
@@ -86,8 +111,32 @@ impl BridgeError {
     }
 }
 
+impl BridgeError {
+    /// The same, with what the header `Retry-After` said.
+    fn after(self, seconds: u64) -> Self {
+        match self {
+            Self::BudgetSpent { .. } => Self::BudgetSpent { retry_after_s: seconds },
+            Self::BreakGlassSpent { .. } => Self::BreakGlassSpent { retry_after_s: seconds },
+            other => other,
+        }
+    }
+}
+
 impl From<BridgeError> for TicketError {
     fn from(error: BridgeError) -> Self {
+        match error {
+            BridgeError::NoticeUnknown => return Self::NotFound("notice"),
+            BridgeError::OwnNotice => {
+                return Self::Forbidden("This is about yourself. Another supervisor has to acknowledge it.");
+            }
+            BridgeError::BudgetSpent { retry_after_s } => {
+                return Self::BudgetSpent { code: "viewing_budget_spent", retry_after_s };
+            }
+            BridgeError::BreakGlassSpent { retry_after_s } => {
+                return Self::BudgetSpent { code: "break_glass_spent", retry_after_s };
+            }
+            _ => {}
+        }
         let same_kind = |other: &BridgeError| std::mem::discriminant(other) == std::mem::discriminant(&error);
         let (code, status) = BridgeError::CODES
             .into_iter()
@@ -172,16 +221,19 @@ impl BridgeClient {
         ticket: TicketNumber,
         email: Option<LookupEmail>,
         phone: Option<LookupPhone>,
+        operator: Option<ViewerId>,
         request_id: &str,
     ) -> Result<ResolveOutcome, BridgeError> {
         let ticket = number_on_the_wire(ticket);
         let question = ResolveQuestion { version: Version, ticket, email, phone };
-        let grant = Grant { ticket, purpose: Purpose::Resolve {} };
+        // Whoever gave the address is named, so that guessing does not go unnoticed.
+        let purpose = operator.map_or(Purpose::Resolve {}, |operator| Purpose::LookUp { operator });
+        let grant = Grant { ticket, purpose };
         let answer: ResolveAnswer = self.ask("v1/resolve", grant, &question, request_id).await?;
         Ok(answer.outcome)
     }
 
-    /// What may this operator see of the customer?
+    /// What may this operator see of the customer? With a reason also beyond the operator's viewing budget.
     ///
     /// # Errors
     /// Any [`BridgeError`].
@@ -190,12 +242,19 @@ impl BridgeClient {
         viewer: &Viewer,
         ticket: TicketNumber,
         customer_ref: &CustomerRef,
+        glass: Option<&BrokenGlass>,
         request_id: &str,
     ) -> Result<CustomerCard, BridgeError> {
         let ticket = number_on_the_wire(ticket);
         let question = CardQuestion { version: Version, ticket, customer_ref: customer_ref.clone() };
         let Viewer { operator, role } = viewer.clone();
-        let purpose = Purpose::Card { operator, role, customer_ref: customer_ref.clone() };
+        let customer = customer_ref.clone();
+        let purpose = match glass.cloned() {
+            None => Purpose::Card { operator, role, customer_ref: customer },
+            Some(BrokenGlass { ground, reason }) => {
+                Purpose::BreakGlass { operator, role, customer_ref: customer, ground, reason }
+            }
+        };
         let card: CustomerCard =
             self.ask("v1/card", Grant { ticket, purpose }, &question, request_id).await?;
         if card.customer_ref == *customer_ref {
@@ -203,6 +262,26 @@ impl BridgeClient {
         } else {
             Err(BridgeError::Unavailable("the bridge answered with another customer"))
         }
+    }
+
+    /// What oversight has to say: to a supervisor, or to this service's own review if nobody is named.
+    ///
+    /// # Errors
+    /// Any [`BridgeError`].
+    pub async fn oversight(
+        &self,
+        supervisor: Option<&ViewerId>,
+        ask: OversightAsk,
+        request_id: &str,
+    ) -> Result<OversightFound, BridgeError> {
+        let purpose = supervisor.cloned().map_or(Purpose::Review {}, |operator| Purpose::Oversight {
+            operator,
+            role: ViewerRole::Supervisor,
+        });
+        let question = OversightQuestion { version: Version, ask };
+        let grant = Grant { ticket: 0, purpose };
+        let answer: OversightAnswer = self.ask(OVERSIGHT, grant, &question, request_id).await?;
+        Ok(answer.found)
     }
 
     /// Which customers were erased or merged after that change?
@@ -267,23 +346,25 @@ impl BridgeClient {
             .await
             .map_err(|error| failed(&error))?;
         let status = answer.status();
-        let body = read(answer).await?;
+        let wait = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+        let bytes_max = if path == OVERSIGHT { PAGE_BYTES_MAX } else { ANSWER_BYTES_MAX };
+        let body = read(answer, bytes_max).await?;
         if status.is_success() {
             // What does not fit the contract may hold anything, so the reason is not repeated.
             return serde_json::from_slice(&body)
                 .map_err(|_| BridgeError::Unavailable("the bridge's answer does not fit the contract"));
         }
         Err(match serde_json::from_slice::<ProblemCode>(&body) {
-            Ok(problem) => BridgeError::from_code(&problem.code),
+            Ok(problem) => BridgeError::from_code(&problem.code).after(wait.unwrap_or(60)),
             Err(_) => BridgeError::Unavailable("the bridge's answer is not of a bridge"),
         })
     }
 }
 
-async fn read(mut answer: Response) -> Result<Vec<u8>, BridgeError> {
+async fn read(mut answer: Response, bytes_max: usize) -> Result<Vec<u8>, BridgeError> {
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(|error| failed(&error))? {
-        if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+        if body.len() + chunk.len() > bytes_max {
             return Err(BridgeError::Unavailable("the bridge's answer is too long"));
         }
         body.extend_from_slice(&chunk);

@@ -37,6 +37,9 @@ pub struct Config {
     pub live: LiveConfig,
     /// Who did what, on the record.
     pub audit: AuditConfig,
+
+    /// What supervisors are told.
+    pub oversight: OversightConfig,
     /// The log.
     pub telemetry: TelemetryConfig,
 }
@@ -147,6 +150,16 @@ pub struct TicketsConfig {
     pub close_after_days: u32,
     /// The name of the helpdesk on the public form.
     pub helpdesk_name: String,
+}
+
+/// Section `[oversight]`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OversightConfig {
+    /// Tickets in a day whose customer somebody looked at without working on the ticket; 0 means that nobody compares.
+    pub idle_tickets_max: u32,
+    /// How long after the day's end (UTC) it is compared, so that work may follow.
+    pub idle_grace_hours: u32,
 }
 
 /// Section `[jobs]`.

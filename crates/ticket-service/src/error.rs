@@ -86,6 +86,14 @@ pub enum TicketError {
         /// The status for our caller.
         status: u16,
     },
+    /// The operator has looked at as many customers as allowed.
+    #[error("{code}, wait {retry_after_s} s")]
+    BudgetSpent {
+        /// The bridge's stable code: the budget, or the few looks beyond it.
+        code: &'static str,
+        /// When the next may be looked at, in seconds.
+        retry_after_s: u64,
+    },
     /// The database.
     #[error("database: {0}")]
     Database(#[from] DbError),
@@ -153,6 +161,9 @@ impl TicketError {
                  the request id.",
             ),
             Self::Bridge { code, status } => bridge_problem(code, *status),
+            Self::BudgetSpent { code, retry_after_s } => {
+                bridge_problem(code, 429).header(RETRY_AFTER, retry_after_s.to_string())
+            }
             Self::Database(error) => database_problem(error),
             Self::Internal(_) => internal(),
         }
@@ -164,7 +175,13 @@ fn bridge_problem(code: &str, status: u16) -> Problem {
         "grant_refused" => "The bridge did not accept the request. Reload the ticket and try again.",
         "customer_erased" => "The customer was erased in the CRM. There is nothing left to show.",
         "field_not_revealable" => "Your role may not have this field shown. Ask your supervisor.",
-        "viewing_budget_spent" => "You have looked at many customers. Ask your supervisor, or wait an hour.",
+        "viewing_budget_spent" => {
+            "You have looked at as many customers as your budget allows. Wait, ask your supervisor, or give a reason: then \
+             the card is shown, and every supervisor is told."
+        }
+        "break_glass_spent" => {
+            "You have given reasons for as many customers as a day allows. Ask your supervisor to look this one up."
+        }
         _ => "The customer data can't be had just now. The ticket works without it; try again in a minute.",
     };
     Problem::new("customer_data_unavailable", status, "No customer data").detail(detail).field("bridge", code)

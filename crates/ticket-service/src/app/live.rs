@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::app::presence::{PresenceEvent, PresentPerson};
 use crate::app::sign_in::{Credential, who_would_be};
-use crate::app::{App, permit};
+use crate::app::{App, oversight, permit};
 use crate::domain::actor::KeyScope;
 use crate::domain::{Actor, Reach};
 use crate::error::TicketError;
@@ -48,6 +48,8 @@ pub enum Told {
     Ticket(String, TicketUpdate),
     /// Somebody came, went or began to write.
     Presence(PresenceUpdate),
+    /// There is something new to know for supervisors; the mark to come back with.
+    Oversight(String),
     /// Something was missed: read everything again; the mark to come back with.
     Reload(String),
     /// Nothing happened, but the line is alive; the mark to come back with.
@@ -180,6 +182,9 @@ impl Listener {
                 // Whoever loses sight of a ticket must not go on hearing who reads it.
                 self.app.presence.moved(change.ticket, &change.after);
                 self.within_reach(&change).map(|update| Told::Ticket(self.mark.clone(), update))
+            }
+            Live::Oversight => {
+                oversight::supervisor(&self.actor).is_ok().then(|| Told::Oversight(self.mark.clone()))
             }
             Live::Gap => Some(self.catch_up()),
         }

@@ -2,6 +2,7 @@
 
 pub mod api_keys;
 pub mod attachments;
+pub mod break_glass;
 pub mod change_ticket;
 pub mod close_resolved;
 pub mod follow_customers;
@@ -11,6 +12,7 @@ pub mod live;
 pub mod me;
 pub mod open_ticket;
 pub mod operators;
+pub mod oversight;
 pub mod passwords;
 pub mod permit;
 pub mod post_message;

@@ -1,6 +1,6 @@
 //! Who wrote? The question to the bridge, and what its answer makes of the ticket.
 
-use bridge_contract::{CustomerRef, LookupEmail, LookupPhone, ResolveOutcome};
+use bridge_contract::{CustomerRef, LookupEmail, LookupPhone, ResolveOutcome, ViewerId};
 
 use crate::app::link_customer::{set_link, to_view};
 use crate::app::view::Ticket;
@@ -39,7 +39,7 @@ pub async fn resolve_opened(app: &App, number: TicketNumber, request_id: &str) -
         email: LookupEmail::new(row.requester.email).ok(),
         phone: row.requester.phone.and_then(|phone| LookupPhone::new(phone).ok()),
     };
-    let link = ask(app, number, look_up, request_id).await?;
+    let link = ask(app, number, look_up, None, request_id).await?;
     let pending = |state: CustomerState| state == CustomerState::Pending;
     set_link(app, &system, number, link, pending).await?;
     Ok(())
@@ -62,17 +62,24 @@ pub async fn look_up_again(
         return Err(TicketError::invalid("email", "is missing, and so is phone; give one of both"));
     }
     app.store.read(actor, move |scope| tickets::find(scope, number)).await?;
-    let link = ask(app, number, look_up, request_id).await?;
+    let asked_by = ViewerId::new(actor.caller_key()).ok();
+    let link = ask(app, number, look_up, asked_by, request_id).await?;
     let row = set_link(app, actor, number, link, |_| true).await?;
     Ok(to_view(row, actor))
 }
 
-async fn ask(app: &App, number: TicketNumber, by: LookUp, request_id: &str) -> Result<Link, TicketError> {
+async fn ask(
+    app: &App,
+    number: TicketNumber,
+    by: LookUp,
+    asked_by: Option<ViewerId>,
+    request_id: &str,
+) -> Result<Link, TicketError> {
     let nothing_to_ask = by.email.is_none() && by.phone.is_none();
     let Some(bridge) = app.bridge.as_ref().filter(|_| !nothing_to_ask) else {
         return Ok(Link::FoundNobody);
     };
-    let answer = bridge.resolve(number, by.email, by.phone, request_id).await;
+    let answer = bridge.resolve(number, by.email, by.phone, asked_by, request_id).await;
     if answer == Err(BridgeError::LookupMissing) {
         // "12345" is a phone number to us and none to the bridge: nobody can be found by it, today or tomorrow.
         return Ok(Link::FoundNobody);

@@ -1,12 +1,12 @@
 //! The customer card: passes from the bridge to the screen of one operator, for one ticket, and stays nowhere here.
 
-use bridge_contract::{CustomerCard, CustomerRef, ViewerId, ViewerRole};
+use bridge_contract::{BrokenGlass, CustomerCard, CustomerRef, ViewerId, ViewerRole};
 use futures_util::future::join_all;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::link_customer::mark_erased;
-use crate::app::{App, permit};
+use crate::app::{App, oversight, permit};
 use crate::bridge::{BridgeClient, BridgeError, Viewer};
 use crate::domain::actor::{KeyScope, Role};
 use crate::domain::{Actor, CustomerState, TicketNumber};
@@ -50,15 +50,16 @@ pub struct Candidate {
     pub card: Option<CustomerCard>,
 }
 
-/// Shows the card of the customer whom the ticket belongs to.
+/// Shows the card of the customer whom the ticket belongs to; with a reason also beyond the operator's viewing budget.
 ///
 /// # Errors
 /// [`TicketError::TicketNotFound`]; [`TicketError::Forbidden`] for a key without the scope `cards:read`;
-/// [`TicketError::Bridge`] if the viewer's budget is spent.
+/// [`TicketError::BudgetSpent`] if the viewer's budget is.
 pub async fn show_card(
     app: &App,
     actor: &Actor,
     number: TicketNumber,
+    glass: Option<BrokenGlass>,
     request_id: &str,
 ) -> Result<CardView, TicketError> {
     let viewer = viewer(actor)?;
@@ -73,7 +74,7 @@ pub async fn show_card(
         .await?;
     let Some(viewer) = viewer else { return Ok(CardView::Withheld {}) };
     let Some(bridge) = &app.bridge else { return Ok(CardView::None {}) };
-    let look = Look { app, bridge, viewer, number, request_id };
+    let look = Look { app, bridge, viewer, number, glass, request_id };
     match ticket.customer_state {
         CustomerState::Pending => Ok(CardView::Pending {}),
         CustomerState::None => Ok(CardView::None {}),
@@ -117,12 +118,18 @@ struct Look<'a> {
     bridge: &'a BridgeClient,
     viewer: Viewer,
     number: TicketNumber,
+    glass: Option<BrokenGlass>,
     request_id: &'a str,
 }
 
 impl Look<'_> {
     async fn at(&self, customer_ref: &CustomerRef) -> Result<CustomerCard, BridgeError> {
-        self.bridge.card(&self.viewer, self.number, customer_ref, self.request_id).await
+        let glass = self.glass.as_ref();
+        let card = self.bridge.card(&self.viewer, self.number, customer_ref, glass, self.request_id).await;
+        if oversight::is_news(&card) {
+            self.app.store.tell_supervisors().await;
+        }
+        card
     }
 
     async fn at_one(&self, customer_ref: CustomerRef) -> Result<CardView, TicketError> {
@@ -169,7 +176,7 @@ impl Look<'_> {
     /// Whether the pane stays calm, or the operator has to be told.
     fn without_card(&self, error: BridgeError) -> Result<(), TicketError> {
         match error {
-            BridgeError::BudgetSpent => return Err(error.into()),
+            BridgeError::BudgetSpent { .. } | BridgeError::BreakGlassSpent { .. } => return Err(error.into()),
             BridgeError::GrantRefused => {
                 tracing::error!(ticket.number = self.number.0, error.cause = %error, "the bridge refused to show a card");
             }

@@ -25,14 +25,17 @@ pub enum Job {
     TidyUp {},
     /// Ask the bridge which customers were erased or merged.
     FollowCustomers {},
+    /// Tell supervisors what is new to know, and compare looks with work.
+    WatchOversight {},
 }
 
 impl Job {
     /// The jobs that never end but come again: id, job, and milliseconds from the end of one run to the next.
-    pub const RECURRING: [(&'static str, Self, i64); 3] = [
+    pub const RECURRING: [(&'static str, Self, i64); 4] = [
         ("job_close_resolved", Self::CloseResolved {}, 10 * 60 * 1_000),
         ("job_tidy_up", Self::TidyUp {}, 60 * 60 * 1_000),
         ("job_follow_customers", Self::FollowCustomers {}, 60 * 1_000),
+        ("job_watch_oversight", Self::WatchOversight {}, 60 * 1_000),
     ];
 
     /// How long the recurring job with this id rests; none if it is not a recurring one.

@@ -2,7 +2,9 @@
 
 use actix_web::http::header::{CACHE_CONTROL, ETAG};
 use actix_web::{HttpRequest, HttpResponse, delete, get, post, put, web};
-use bridge_contract::{CustomerRef, FieldKey, LookupEmail, LookupPhone, RevealedField};
+use bridge_contract::{
+    BrokenGlass, CustomerRef, FieldKey, Ground, LookupEmail, LookupPhone, Reason, RevealedField,
+};
 use serde::Deserialize;
 use service_kit::http::RequestId;
 use utoipa::ToSchema;
@@ -11,14 +13,20 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use crate::app::resolve_customer::LookUp;
 use crate::app::show_card::CardView;
 use crate::app::view::Ticket;
-use crate::app::{App, link_customer, resolve_customer, reveal_field, show_card};
+use crate::app::{App, break_glass, link_customer, resolve_customer, reveal_field, show_card};
 use crate::domain::TicketNumber;
 use crate::error::TicketError;
 use crate::http::extract::{Body, SignedIn};
 
 /// The routes of this file.
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
-    config.service(show).service(reveal).service(choose).service(unlink).service(look_up);
+    config
+        .service(show)
+        .service(reveal)
+        .service(break_the_glass)
+        .service(choose)
+        .service(unlink)
+        .service(look_up);
 }
 
 /// An answer that nobody may keep.
@@ -39,7 +47,7 @@ fn with_etag(ticket: Ticket) -> HttpResponse {
     operation_id = "showCard", tag = "customers", params(("number" = i64, Path, description = "The ticket's number")),
     responses(
         (status = 200, description = "The card, or why there is none", body = CardView),
-        (status = 429, description = "`customer_data_unavailable`: you have looked at too many customers"),
+        (status = 429, description = "`customer_data_unavailable`: your viewing budget is spent; see `Retry-After`"),
     )
 )]
 #[get("/tickets/{number}/card")]
@@ -49,7 +57,7 @@ async fn show(
     number: web::Path<TicketNumber>,
     request: HttpRequest,
 ) -> Result<HttpResponse, TicketError> {
-    let card = show_card::show_card(&app, &actor, *number, RequestId::of(&request).as_str()).await?;
+    let card = show_card::show_card(&app, &actor, *number, None, RequestId::of(&request).as_str()).await?;
     Ok(unkept(card))
 }
 
@@ -87,6 +95,42 @@ async fn reveal(
     let revealed =
         reveal_field::reveal_field(&app, &actor, *number, body.value.key, request_id.as_str()).await?;
     Ok(unkept(revealed))
+}
+
+/// Why the card is to be shown beyond your viewing budget.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct BreakGlassBody {
+    /// The ground.
+    ground: Ground,
+    /// The reason: 10 to 300 characters.
+    reason: Reason,
+}
+
+/// Break the glass
+///
+/// Shows the card although your viewing budget is spent. Your reason goes on the record, every supervisor is told at once,
+/// and one of them has to acknowledge it. A few times a day; only for people.
+#[utoipa::path(
+    operation_id = "breakGlass", tag = "customers", params(("number" = i64, Path, description = "The ticket's number")),
+    request_body = BreakGlassBody,
+    responses(
+        (status = 200, description = "The card, or why there is none", body = CardView),
+        (status = 429, description = "`customer_data_unavailable`: no more today, even with a reason; see `Retry-After`"),
+    )
+)]
+#[post("/tickets/{number}/card/break-glass")]
+async fn break_the_glass(
+    app: web::Data<App>,
+    SignedIn(actor): SignedIn,
+    number: web::Path<TicketNumber>,
+    request: HttpRequest,
+    body: Body<BreakGlassBody>,
+) -> Result<HttpResponse, TicketError> {
+    let glass = BrokenGlass { ground: body.value.ground, reason: body.value.reason };
+    let request_id = RequestId::of(&request);
+    let card = break_glass::break_glass(&app, &actor, *number, glass, request_id.as_str()).await?;
+    Ok(unkept(card))
 }
 
 /// Which customer it is.

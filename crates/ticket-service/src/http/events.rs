@@ -32,6 +32,7 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
 ///
 /// - `ticket` with a `TicketUpdate`: a ticket changed, came into your sight or left it;
 /// - `presence` with a `PresenceUpdate`: who has a ticket open; for all open tickets when you begin to listen;
+/// - `oversight` with `{}`, for supervisors: there is a new notice, or one more look to know of;
 /// - `reload` with `{}`: updates were missed, so read again what is on the screen.
 ///
 /// A comment every 15 seconds keeps the line alive. `Last-Event-ID` goes on where a broken line ended. The stream ends when
@@ -71,6 +72,7 @@ fn event(told: &Told) -> String {
     match told {
         Told::Listening(mark) => format!("id: {mark}\n\n"),
         Told::Heartbeat(mark) => format!(": alive\nid: {mark}\n\n"),
+        Told::Oversight(mark) => format!("event: oversight\nid: {mark}\ndata: {{}}\n\n"),
         Told::Reload(mark) => format!("event: reload\nid: {mark}\ndata: {{}}\n\n"),
         Told::Ticket(mark, update) => format!("event: ticket\nid: {mark}\ndata: {}\n\n", json(update)),
         Told::Presence(update) => format!("event: presence\ndata: {}\n\n", json(update)),

@@ -10,6 +10,7 @@ pub mod health;
 mod messages;
 pub mod openapi;
 pub mod operators;
+mod oversight;
 mod problems;
 mod public;
 mod queues;
@@ -39,6 +40,7 @@ fn api(config: &mut ServiceConfig<'_>) {
         .configure(messages::routes)
         .configure(attachments::routes)
         .configure(card::routes)
+        .configure(oversight::routes)
         .configure(events::routes)
         .configure(search::routes)
         .configure(queues::routes)

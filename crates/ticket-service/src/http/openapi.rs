@@ -41,6 +41,7 @@ const DOCS_PATH: &str = "/api/docs";
         (name = "messages", description = "Requests, answers and internal notes"),
         (name = "attachments", description = "Files of messages"),
         (name = "customers", description = "The window on the CRM"),
+        (name = "oversight", description = "Who looked at which customers, for supervisors"),
         (name = "search", description = "Full-text search"),
         (name = "live", description = "Live updates and presence"),
         (name = "queues", description = "Queues and tags"),

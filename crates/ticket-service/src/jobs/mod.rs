@@ -11,7 +11,7 @@ use service_kit::metrics::Metrics;
 pub use crate::domain::job::Job;
 pub use runner::Runner;
 
-use crate::app::{App, close_resolved, follow_customers, resolve_customer, tidy_up};
+use crate::app::{App, close_resolved, follow_customers, oversight, resolve_customer, tidy_up};
 use crate::domain::TicketNumber;
 use crate::domain::job::{ATTEMPTS_MAX, retry_delay_ms};
 use crate::error::TicketError;
@@ -117,6 +117,7 @@ async fn run(app: &App, id: &str, job: &Job) -> Result<(), TicketError> {
         }
         Job::CloseResolved {} => close_resolved::close_resolved(app).await.map(drop),
         Job::TidyUp {} => tidy_up::tidy_up(app).await,
+        Job::WatchOversight {} => oversight::review::watch(app, id).await,
         Job::FollowCustomers {} => follow_customers::follow_customers(app, id).await.map(drop),
     }
 }

@@ -77,11 +77,20 @@ struct Told {
     after: Place,
 }
 
+/// That supervisors have something new to know, as one node tells it to the others.
+#[derive(Serialize, Deserialize)]
+struct OversightTold {
+    by: String,
+    oversight: bool,
+}
+
 /// What a listener hears.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Live {
     /// A change, with its place in the order in which this process heard of it.
     Change(u64, TicketChange),
+    /// There is something new to know for supervisors; whoever passes it on checks who is one.
+    Oversight,
     /// Changes of other nodes may have been missed: read everything again.
     Gap,
 }
@@ -144,6 +153,16 @@ impl ChangeFeed {
         let _ = self.0.live.send(Live::Gap);
     }
 
+    /// Tells every listener that supervisors have something new to know. Not kept: whoever comes back asks anyway.
+    pub(crate) fn publish_oversight(&self) {
+        let _ = self.0.live.send(Live::Oversight);
+    }
+
+    /// The same as a text for other nodes.
+    pub(crate) fn told_oversight(&self) -> Option<String> {
+        serde_json::to_string(&OversightTold { by: self.0.epoch.clone(), oversight: true }).ok()
+    }
+
     /// A listener from now on. With the mark of the last change it heard, also what it missed since.
     pub fn subscribe(&self, last_heard: Option<&str>) -> Subscription {
         let ring = self.0.ring.lock().unwrap_or_else(PoisonError::into_inner);
@@ -176,6 +195,12 @@ impl ChangeFeed {
 
     /// Passes on what another node told; one's own words and what can't be understood are left alone.
     pub(crate) fn hear(&self, text: &str) {
+        if let Ok(told) = serde_json::from_str::<OversightTold>(text) {
+            if told.oversight && told.by != self.0.epoch {
+                self.publish_oversight();
+            }
+            return;
+        }
         match serde_json::from_str::<Told>(text) {
             Ok(told) if told.by == self.0.epoch => {}
             Ok(Told { ticket, version, kind, before, after, .. }) => {

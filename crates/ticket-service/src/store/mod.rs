@@ -17,6 +17,7 @@ pub mod idempotency;
 pub mod jobs;
 pub mod messages;
 pub mod operators;
+pub mod oversight;
 mod pages;
 pub mod queues;
 pub mod requesters;

@@ -112,6 +112,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    oversight_marks (name) {
+        name -> Text,
+        value -> Text,
+    }
+}
+
+diesel::table! {
     ticket_reads (operator_id, ticket) {
         operator_id -> Text,
         ticket -> BigInt,
@@ -218,6 +225,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     ticket_tags,
     customer_candidates,
     customer_feed,
+    oversight_marks,
     ticket_reads,
     messages,
     attachments,

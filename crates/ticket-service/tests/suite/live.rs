@@ -15,14 +15,14 @@ use crate::tickets::{open, path};
 
 /// One event as a browser would dispatch it; without a name it only carries an id.
 #[derive(Clone, Debug, PartialEq)]
-struct Event {
-    name: String,
+pub(crate) struct Event {
+    pub(crate) name: String,
     id: String,
     data: Value,
 }
 
 /// An open stream of events.
-struct Stream {
+pub(crate) struct Stream {
     response: reqwest::Response,
     text: String,
     /// The id of the last event that had one.
@@ -40,7 +40,7 @@ impl Stream {
         stream
     }
 
-    async fn listening(client: &Client) -> Self {
+    pub(crate) async fn listening(client: &Client) -> Self {
         let mut stream = Self::open(client).await;
         assert_eq!(stream.next().await.name, "");
         stream
@@ -61,7 +61,7 @@ impl Stream {
     }
 
     /// The next event that is no heartbeat.
-    async fn next(&mut self) -> Event {
+    pub(crate) async fn next(&mut self) -> Event {
         loop {
             let block = self.block().await.expect("the stream has ended");
             let field = |name: &str| {

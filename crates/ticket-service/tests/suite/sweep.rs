@@ -19,6 +19,8 @@ const IRINA: &str = "cus_0193aabb02";
 /// Operators with ids as the service makes them, for the grants that the bridge checks.
 const LINE_2: &str = "opr_b0b00000000000000000000000000002";
 const LINE_3: &str = "opr_c1a0a000000000000000000000000003";
+const SUPERVISOR: &str = "opr_50f1a000000000000000000000000004";
+const NOTICE: &str = "ntc_00000000000000000000000000000001";
 /// A ticket that does not exist.
 const NO_TICKET: i64 = 99_999;
 
@@ -29,6 +31,8 @@ struct Entry {
     public: bool,
     /// Only administrators.
     admin: bool,
+    /// Only supervisors who signed in.
+    supervisor: bool,
     /// Only people, no keys.
     person: bool,
     /// What a key needs.
@@ -64,6 +68,7 @@ const fn operation(operation: &'static str) -> Entry {
         operation,
         public: false,
         admin: false,
+        supervisor: false,
         person: false,
         scope: None,
         query: "",
@@ -82,6 +87,11 @@ impl Entry {
     const fn person(mut self) -> Self {
         self.person = true;
         self
+    }
+
+    const fn supervisor(mut self) -> Self {
+        self.supervisor = true;
+        self.person()
     }
 
     const fn admin(mut self) -> Self {
@@ -165,9 +175,18 @@ const TABLE: &[Entry] = &[
     // The window.
     operation("showCard").scope(CardsRead),
     operation("revealField").scope(CardsRead).json(|_| json!({"key": "person.phone"})),
+    operation("breakGlass")
+        .person()
+        .json(|_| json!({"ground": "incident", "reason": "Half of Samara is without a line."})),
     operation("chooseCustomer").scope(TicketsWrite).json(|_| json!({"customer_ref": IRINA})),
     operation("unlinkCustomer").scope(TicketsWrite),
     operation("lookUpCustomer").scope(TicketsWrite).json(|_| json!({"email": "both@volga.example"})),
+    // Oversight.
+    operation("listLooks").supervisor(),
+    operation("listBudgets").supervisor(),
+    operation("listAnomalies").supervisor(),
+    operation("listNotices").supervisor(),
+    operation("acknowledgeNotice").supervisor().id(|_| NOTICE.into()),
     // Live.
     operation("listenToEvents").scope(TicketsRead),
     operation("setPresence").scope(TicketsRead).person().json(|_| json!({"state": "reading"})),
@@ -320,6 +339,18 @@ async fn sweep_one(with: &WithBridge, operation: &Operation<'_>, number: usize, 
         let key = app.with_key(KeyScope::ALL, Role::Supervisor).await;
         operation.refuses("a supervisor's key", &key, &world, 403, "forbidden").await;
     }
+    if entry.supervisor {
+        let others = [
+            ("line 1", app.as_line1()),
+            ("line 2", app.as_line2()),
+            ("line 3", app.as_line3()),
+            ("an administrator", app.as_admin()),
+            ("a supervisor's key", app.with_key(KeyScope::ALL, Role::Supervisor).await),
+        ];
+        for (who, client) in others {
+            operation.refuses(who, &client, &world, 403, "forbidden").await;
+        }
+    }
     if let Some(scope) = entry.scope {
         let others: Vec<_> = KeyScope::ALL.iter().copied().filter(|other| *other != scope).collect();
         let role = if entry.operation == "listOperators" { Role::Line1 } else { Role::Admin };
@@ -337,6 +368,7 @@ async fn sweep_one(with: &WithBridge, operation: &Operation<'_>, number: usize, 
         assert_eq!(now["version"], world.version, "{} changed something for somebody else", entry.operation);
     }
     let rightful = if entry.admin { app.as_admin() } else { rightful };
+    let rightful = if entry.supervisor { app.as_operator(SUPERVISOR) } else { rightful };
     let rightful = if entry.public { app.as_nobody() } else { rightful };
     let answer = operation.call(&rightful, &world).await;
     assert!(
@@ -397,6 +429,10 @@ both_databases! {
         assert!(gone.is_empty() && known.len() == operations.len(), "no such operation, or twice: {gone:?}");
         with.app.new_operator(LINE_2, Role::Line2).await;
         with.app.new_operator(LINE_3, Role::Line3).await;
+        with.app.new_operator(SUPERVISOR, Role::Supervisor).await;
+        let notice = json!({ "id": NOTICE, "at": "2026-11-21T09:00:00Z", "about": "hour_soft", "since": "2026-11-21T09:00:00Z",
+            "counted": 3, "threshold": 2 });
+        with.bridge.oversees("acknowledge", 200, json!({ "kind": "acknowledged", "notice": notice }));
         let bogus = bogus(&with.app).await;
         for (number, operation) in operations.iter().enumerate() {
             let is_public = operation.described["security"] == json!([{}]);

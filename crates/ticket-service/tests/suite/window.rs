@@ -14,12 +14,12 @@ use ticket_service::store::{jobs, operators, sessions};
 use crate::support::bridge::WithBridge;
 use crate::support::{Client, TestApp};
 
-const ILYA: &str = "cus_0193aabb01";
+pub(crate) const ILYA: &str = "cus_0193aabb01";
 const IRINA: &str = "cus_0193aabb02";
 const VIEWER: &str = "opr_0193aabb0001";
 
 /// Somebody with an id as the service makes them, for the grants that the bridge checks.
-async fn viewer(app: &TestApp, role: Role) -> Client {
+pub(crate) async fn viewer(app: &TestApp, role: Role) -> Client {
     let id = format!("{VIEWER}{}", role.as_str());
     let (operator, token) = (id.clone(), format!("session-of-{id}"));
     app.app
@@ -55,7 +55,7 @@ async fn viewer(app: &TestApp, role: Role) -> Client {
 }
 
 /// Opens a ticket of Ilya's and lets the bridge say who he is; answers its path.
-async fn ticket_of_ilya(with: &WithBridge) -> String {
+pub(crate) async fn ticket_of_ilya(with: &WithBridge) -> String {
     let body = json!({
         "subject": "Coupling stuck", "text": "The line stops.",
         "requester": { "name": "Ilya Sorin", "email": "ilya@volga.example", "phone": "+7 846 555 01 41" },

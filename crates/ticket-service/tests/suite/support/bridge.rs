@@ -40,6 +40,8 @@ struct State {
     cards: HashMap<String, (u16, Value)>,
     everything: Option<(u16, String)>,
     changes: Vec<Value>,
+    /// What oversight answers, by the kind of the question.
+    oversight: HashMap<String, Vec<(u16, Value)>>,
     asked: Vec<Asked>,
 }
 
@@ -78,6 +80,7 @@ impl StartOn for WithBridge {
             cards,
             everything: None,
             changes: vec![],
+            oversight: HashMap::new(),
             asked: vec![],
         };
         let mut bridge = FakeBridge { state: Arc::new(Mutex::new(state)), port, handle: None };
@@ -146,6 +149,19 @@ impl FakeBridge {
         self.state().changes = changes.to_vec();
     }
 
+    /// The next question of this kind to oversight is answered with this; the last such answer stays.
+    pub(crate) fn oversees(&self, kind: &str, status: u16, body: Value) {
+        self.state().oversight.entry(kind.to_owned()).or_default().push((status, body));
+    }
+
+    /// The card of this customer tells that so many of three customers were looked at.
+    pub(crate) fn counts(&self, customer: &str, used: u32) {
+        let budget = json!({ "window": "hour", "used": used, "soft": 2, "hard": 3, "resets_at": "2026-11-21T10:00:00Z" });
+        if let Some((_, card)) = self.state().cards.get_mut(customer) {
+            card["budget"] = budget;
+        }
+    }
+
     /// Questions about this customer are answered with this problem.
     pub(crate) fn refuses(&self, customer: &str, status: u16, code: &str) {
         self.state().cards.insert(customer.to_owned(), (status, json!({ "code": code })));
@@ -203,6 +219,7 @@ async fn answer(
     let (status, body) = match path.as_str() {
         "resolve" => (200, json!({ "version": 1, "outcome": state.outcome(&question) })),
         "card" => state.card(&question),
+        "oversight" => state.oversight(&question),
         "customer-changes" => {
             let after = question["after"].as_u64().unwrap();
             let news = state.changes.iter().filter(|change| change["number"].as_u64().unwrap() > after);
@@ -210,10 +227,27 @@ async fn answer(
         }
         _ => state.revealed(&question),
     };
-    HttpResponse::build(status.try_into().unwrap()).json(body)
+    let mut answer = HttpResponse::build(status.try_into().unwrap());
+    if status == 429 {
+        answer.insert_header(("retry-after", "720"));
+    }
+    answer.json(body)
 }
 
 impl State {
+    fn oversight(&mut self, question: &Value) -> (u16, Value) {
+        let kind = question["ask"]["kind"].as_str().unwrap();
+        let (status, found) = match self.oversight.get_mut(kind) {
+            Some(answers) if answers.len() > 1 => answers.remove(0),
+            Some(answers) => answers[0].clone(),
+            None if kind == "notices" => (200, json!({ "kind": kind, "items": [], "open": 0 })),
+            None if kind == "report_idle" => (200, json!({ "kind": "reported" })),
+            None => (200, json!({ "kind": kind, "items": [] })),
+        };
+        let body = if status == 200 { json!({ "version": 1, "found": found }) } else { found };
+        (status, body)
+    }
+
     fn outcome(&self, question: &Value) -> Value {
         let found = ["email", "phone"].iter().find_map(|by| self.people.get(question[*by].as_str()?));
         match found.map(Vec::as_slice) {
