@@ -18,6 +18,7 @@ mod lists;
 mod live;
 #[cfg(test)]
 mod operators;
+#[cfg(test)]
 mod oversight;
 #[cfg(test)]
 mod pages;

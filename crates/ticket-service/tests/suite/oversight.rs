@@ -37,7 +37,7 @@ fn notice(ticket: &str, acknowledged: Value) -> Value {
 }
 
 fn number(ticket: &str) -> i64 {
-    ticket.rsplit('/').next().unwrap().parse().unwrap()
+    ticket.rsplit('/').next().and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
 async fn known(with: &WithBridge) -> String {
