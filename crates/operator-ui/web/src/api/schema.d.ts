@@ -119,6 +119,7 @@ export interface paths {
          *
          *     - `ticket` with a `TicketUpdate`: a ticket changed, came into your sight or left it;
          *     - `presence` with a `PresenceUpdate`: who has a ticket open; for all open tickets when you begin to listen;
+         *     - `oversight` with `{}`, for supervisors: there is a new notice, or one more look to know of;
          *     - `reload` with `{}`: updates were missed, so read again what is on the screen.
          *
          *     A comment every 15 seconds keeps the line alive. `Last-Event-ID` goes on where a broken line ended. The stream ends when
@@ -176,6 +177,109 @@ export interface paths {
          *     administrator stays.
          */
         patch: operations["changeOperator"];
+        trace?: never;
+    };
+    "/api/v1/oversight/anomalies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List anomalies
+         * @description What looked like somebody trying doors: the rule, who, when, and counted facts; newest first. Only for supervisors.
+         */
+        get: operations["listAnomalies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/oversight/budgets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List viewing budgets
+         * @description What is used of them now, of everybody who looked at anybody today. Only for supervisors.
+         */
+        get: operations["listBudgets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/oversight/looks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List looks
+         * @description Who looked at which customer, for which ticket, at which fields, under which policy, and why; newest first. Only for
+         *     supervisors.
+         */
+        get: operations["listLooks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/oversight/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List notices
+         * @description Broken glass, budgets passed, anomalies; newest first. The event `oversight` of the live updates says when to ask again.
+         *     Only for supervisors.
+         */
+        get: operations["listNotices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/oversight/notices/{id}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Acknowledge a notice
+         * @description You have seen it. It is then open for no supervisor any more; who was first stays on it. What you did yourself another
+         *     supervisor acknowledges, if there is one.
+         */
+        post: operations["acknowledgeNotice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/public/requests": {
@@ -380,6 +484,27 @@ export interface paths {
         get: operations["showCard"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets/{number}/card/break-glass": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Break the glass
+         * @description Shows the card although your viewing budget is spent. Your reason goes on the record, every supervisor is told at once,
+         *     and one of them has to acknowledge it. A few times a day; only for people.
+         */
+        post: operations["breakGlass"];
         delete?: never;
         options?: never;
         head?: never;
@@ -662,6 +787,20 @@ export interface components {
          * @enum {string}
          */
         AuthorKind: "requester" | "operator" | "system";
+        /** @description Why the card is to be shown beyond your viewing budget. */
+        BreakGlassBody: {
+            /** @description The ground. */
+            ground: components["schemas"]["Ground"];
+            /** @description The reason: 10 to 300 characters. */
+            reason: components["schemas"]["Reason"];
+        };
+        /** @description Why the glass was broken. */
+        BrokenGlass: {
+            /** @description The ground. */
+            ground: components["schemas"]["Ground"];
+            /** @description The reason in the operator's words. */
+            reason: components["schemas"]["Reason"];
+        };
         /** @description How much of a viewing budget is used. On a card only once the soft limit is passed. */
         BudgetState: {
             /** @description Beyond it nothing is shown. */
@@ -879,6 +1018,11 @@ export interface components {
             /** @description The passage as HTML: escaped text with `<mark>` around the found words. */
             snippet: string;
         };
+        /**
+         * @description On what ground somebody breaks the glass.
+         * @enum {string}
+         */
+        Ground: "customer_waiting" | "incident" | "safety" | "other";
         /** @description To which line and why. */
         HandOverBody: {
             /** @description The line that goes on. */
@@ -931,12 +1075,52 @@ export interface components {
          * @enum {string}
          */
         Locale: "en" | "ru";
+        /** @description One look at a customer. Looking again within an hour, for the same ticket, is the same look. */
+        Look: {
+            /** @description What was done. */
+            action: components["schemas"]["LookAction"];
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            break_glass?: components["schemas"]["BrokenGlass"] | null;
+            /** @description By whom. */
+            by: components["schemas"]["Onlooker"];
+            /** @description At whom: the bridge's opaque reference. */
+            customer_ref: string;
+            /** @description The fields that were shown in clear. */
+            fields: string[];
+            /** @description Its id; sorts by time. */
+            id: string;
+            /**
+             * Format: int32
+             * @description The number of the field policy that allowed it.
+             */
+            policy: number;
+            /** @description In which role. */
+            role: components["schemas"]["ViewerRole"];
+            /** @description For which ticket. */
+            ticket: components["schemas"]["LookedAtTicket"];
+        };
+        /**
+         * @description What was done.
+         * @enum {string}
+         */
+        LookAction: "card" | "reveal" | "refused";
         /** @description By what to look the customer up; at least one of both. */
         LookUpBody: {
             /** @description A mail address. */
             email?: string | null;
             /** @description A phone number. */
             phone?: string | null;
+        };
+        /** @description The ticket for which somebody looked. */
+        LookedAtTicket: {
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            number: number;
+            /** @description Who asked, as they called themselves; none if the ticket is gone. */
+            requester?: string | null;
         };
         /** @description A key that was just made. The secret is never shown again. */
         MadeApiKey: {
@@ -1017,6 +1201,34 @@ export interface components {
         NewPassword: string;
         /** @description A short text on one line or more, such as the reason of a hand-over. */
         Note: string;
+        /**
+         * @description What a notice is about.
+         * @enum {string}
+         */
+        NoticeKind: "break_glass" | "hour_soft" | "hour_hard" | "day_soft" | "day_hard" | "resolve_misses" | "neighbouring_tickets" | "reveals_in_series" | "outside_hours" | "unknown_customers" | "idle_looks";
+        /** @description A page of notices. */
+        NoticePage: {
+            /** @description The newest first. */
+            items: components["schemas"]["OversightNotice"][];
+            /** @description Pass it as `cursor` for the next page; null on the last one. */
+            next_cursor?: string | null;
+            /**
+             * Format: int32
+             * @description How many nobody has acknowledged, all pages together.
+             */
+            open: number;
+        };
+        /** @description Who looked: an operator, or a program with an API key. */
+        Onlooker: {
+            /** @description The operator's or the key's id. */
+            id: string;
+            /** @description At most two letters. */
+            initials: string;
+            /** @description Whether it is a program. */
+            is_program: boolean;
+            /** @description The name, or the id if nobody has it any more. */
+            name: string;
+        };
         /** @description A request that is to become a ticket. Give `text` or `html`. */
         OpenTicketBody: {
             /** @description Files uploaded before. */
@@ -1078,6 +1290,34 @@ export interface components {
             /** @description Always empty: there is one page. */
             next_cursor?: string | null;
         };
+        /** @description Something that supervisors are to know. */
+        OversightNotice: {
+            /** @description What about. */
+            about: components["schemas"]["NoticeKind"];
+            acknowledged_at?: components["schemas"]["Timestamp"] | null;
+            acknowledged_by?: components["schemas"]["Onlooker"] | null;
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            break_glass?: components["schemas"]["BrokenGlass"] | null;
+            by?: components["schemas"]["Onlooker"] | null;
+            /**
+             * Format: int32
+             * @description How many.
+             */
+            counted: number;
+            /** @description At whom, if it is about one customer. */
+            customer_ref?: string | null;
+            /** @description Its id; sorts by time. */
+            id: string;
+            /** @description From when on it was counted. */
+            since: components["schemas"]["Timestamp"];
+            /**
+             * Format: int32
+             * @description So many are allowed.
+             */
+            threshold: number;
+            ticket?: components["schemas"]["LookedAtTicket"] | null;
+        };
         /** @description One page of a list. */
         Page_FoundTicket: {
             /** @description The rows. */
@@ -1104,6 +1344,36 @@ export interface components {
                 kind: string;
                 /** @description What somebody wrote about it. */
                 note?: string | null;
+            }[];
+            /** @description Pass it as `cursor` for the next page; null on the last one. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
+        Page_Look: {
+            /** @description The rows. */
+            items: {
+                /** @description What was done. */
+                action: components["schemas"]["LookAction"];
+                /** @description When. */
+                at: components["schemas"]["Timestamp"];
+                break_glass?: components["schemas"]["BrokenGlass"] | null;
+                /** @description By whom. */
+                by: components["schemas"]["Onlooker"];
+                /** @description At whom: the bridge's opaque reference. */
+                customer_ref: string;
+                /** @description The fields that were shown in clear. */
+                fields: string[];
+                /** @description Its id; sorts by time. */
+                id: string;
+                /**
+                 * Format: int32
+                 * @description The number of the field policy that allowed it.
+                 */
+                policy: number;
+                /** @description In which role. */
+                role: components["schemas"]["ViewerRole"];
+                /** @description For which ticket. */
+                ticket: components["schemas"]["LookedAtTicket"];
             }[];
             /** @description Pass it as `cursor` for the next page; null on the last one. */
             next_cursor?: string | null;
@@ -1171,6 +1441,24 @@ export interface components {
                  * @description Counts its changes; the ETag.
                  */
                 version: number;
+            }[];
+            /** @description Pass it as `cursor` for the next page; null on the last one. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
+        Page_ViewingBudget: {
+            /** @description The rows. */
+            items: {
+                /** @description Customers today for whom the glass was broken. */
+                break_glass: components["schemas"]["Spending"];
+                /** @description Who. */
+                by: components["schemas"]["Onlooker"];
+                /** @description Different customers today. */
+                day: components["schemas"]["Spending"];
+                /** @description Different customers in this hour. */
+                hour: components["schemas"]["Spending"];
+                /** @description The role whose limits hold. */
+                role: components["schemas"]["ViewerRole"];
             }[];
             /** @description Pass it as `cursor` for the next page; null on the last one. */
             next_cursor?: string | null;
@@ -1324,6 +1612,8 @@ export interface components {
         };
         /** @description The name of a queue. */
         QueueName: string;
+        /** @description Why somebody breaks the glass, in their own words. */
+        Reason: string;
         /** @description Who asks: what they themselves told support. */
         Requester: {
             /** @description The address to answer to. */
@@ -1376,6 +1666,15 @@ export interface components {
              * @description The password.
              */
             password: string;
+        };
+        /** @description How much of one budget is used. */
+        Spending: {
+            /** @description Beyond it nothing is shown. */
+            hard: components["schemas"]["Count"];
+            /** @description Beyond it the supervisor is told. */
+            soft: components["schemas"]["Count"];
+            /** @description So many. */
+            used: components["schemas"]["Count"];
         };
         /**
          * @description Where a ticket stands in its life.
@@ -1515,6 +1814,24 @@ export interface components {
          * @enum {integer}
          */
         Version: 1;
+        /**
+         * @description The role of the person at the screen, as the field policy names it. Administrators have none: they see no card.
+         * @enum {string}
+         */
+        ViewerRole: "line1" | "line2" | "line3" | "supervisor";
+        /** @description What somebody has used of the viewing budget. */
+        ViewingBudget: {
+            /** @description Customers today for whom the glass was broken. */
+            break_glass: components["schemas"]["Spending"];
+            /** @description Who. */
+            by: components["schemas"]["Onlooker"];
+            /** @description Different customers today. */
+            day: components["schemas"]["Spending"];
+            /** @description Different customers in this hour. */
+            hour: components["schemas"]["Spending"];
+            /** @description The role whose limits hold. */
+            role: components["schemas"]["ViewerRole"];
+        };
         /**
          * @description What operators write.
          * @enum {string}
@@ -2187,6 +2504,237 @@ export interface operations {
             };
             /** @description `if_match_required` */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listAnomalies: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of anomalies */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticePage"];
+                };
+            };
+            /** @description `not_signed_in` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, or `cross_site` for a change with a cookie from elsewhere */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listBudgets: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of budgets */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ViewingBudget"];
+                };
+            };
+            /** @description `not_signed_in` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, or `cross_site` for a change with a cookie from elsewhere */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listLooks: {
+        parameters: {
+            query?: {
+                /** @description For this ticket. */
+                ticket?: number;
+                /** @description By this operator or API key. */
+                operator?: string;
+                /** @description At this customer. */
+                customer_ref?: string;
+                /** @description Not before this instant. */
+                from?: components["schemas"]["Timestamp"];
+                /** @description Before this instant. */
+                until?: components["schemas"]["Timestamp"];
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of looks */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Look"];
+                };
+            };
+            /** @description `not_signed_in` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, or `cross_site` for a change with a cookie from elsewhere */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listNotices: {
+        parameters: {
+            query?: {
+                /** @description Only those that nobody has acknowledged; all if it is not given. */
+                open?: boolean;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of notices */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticePage"];
+                };
+            };
+            /** @description `not_signed_in` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, or `cross_site` for a change with a cookie from elsewhere */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    acknowledgeNotice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The notice's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The notice afterwards */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OversightNotice"];
+                };
+            };
+            /** @description `not_signed_in` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, or `cross_site` for a change with a cookie from elsewhere */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found, or not for this caller */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3281,7 +3829,107 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `customer_data_unavailable`: you have looked at too many customers */
+            /** @description `customer_data_unavailable`: your viewing budget is spent; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    breakGlass: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The ticket's number */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BreakGlassBody"];
+            };
+        };
+        responses: {
+            /** @description The card, or why there is none */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CardView"];
+                };
+            };
+            /** @description `unreadable`: the body is not what it should be */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_signed_in` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`, or `cross_site` for a change with a cookie from elsewhere */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found, or not for this caller */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_json` or `unsupported_media` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid`: `errors` names the members */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `customer_data_unavailable`: no more today, even with a reason; see `Retry-After` */
             429: {
                 headers: {
                     [name: string]: unknown;
