@@ -192,7 +192,7 @@ impl Store {
                 let (outcome, line) = decide(customer, &place.standing);
                 if let Some(line) = line {
                     settle(conn, &viewing, &meter, &place, &line, is_known)?;
-                    audit.append(conn, &[audit::looked(&viewing, &line, meter.glass.as_ref())])?;
+                    audit.append(conn, &[audit::looked(&viewing, &line, place.glass(&meter))])?;
                 }
                 Ok(outcome)
             })
@@ -236,7 +236,7 @@ impl Store {
                 let closed = place.standing.closed_until().is_some();
                 let line = if closed { line.refused() } else { line };
                 settle(conn, &viewing, &meter, &place, &line, true)?;
-                audit.append(conn, &[audit::looked(&viewing, &line, meter.glass.as_ref())])?;
+                audit.append(conn, &[audit::looked(&viewing, &line, place.glass(&meter))])?;
                 Ok(place.standing)
             })
             .await

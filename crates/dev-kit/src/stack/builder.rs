@@ -161,7 +161,9 @@ impl StackBuilder {
         let config = workspace::root().join("config");
         let (profile, more) = match self.crm {
             CrmKind::Sandbox => ("sandbox", String::new()),
-            CrmKind::Tryton => ("tryton", format!("settings = {{ database = {} }}\n", quoted(TRYTON_DATABASE))),
+            CrmKind::Tryton => {
+                ("tryton", format!("settings = {{ database = {} }}\n", quoted(TRYTON_DATABASE)))
+            }
         };
         let profile = config.join("profiles").join(format!("{profile}.toml"));
         let text = format!(

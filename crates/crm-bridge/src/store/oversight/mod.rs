@@ -50,6 +50,15 @@ pub(super) struct Place {
     same_ticket: bool,
 }
 
+impl Place {
+    /// The reason, if this look needs it.
+    pub(super) fn glass<'a>(&self, meter: &'a Meter) -> Option<&'a BrokenGlass> {
+        let needed =
+            matches!(self.standing.verdict, Verdict::Costs { glass: true, .. } | Verdict::GlassSpent);
+        meter.glass.as_ref().filter(|_| needed)
+    }
+}
+
 impl LogLine {
     /// The same question, not answered.
     pub(super) fn refused(self) -> Self {
