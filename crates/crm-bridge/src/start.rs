@@ -117,7 +117,7 @@ pub fn connector(
     Ok(Connector::new(Parts {
         client,
         guard: Guard::new(guard, clock.clone()),
-        plans: Plans::compile(policy, &profile, parse_limits),
+        plans: Plans::compile(policy, &profile, parse_limits).in_zone(settings.times().zone()),
         profile,
         watch,
         settings,

@@ -259,7 +259,7 @@ impl Inner {
         };
         if by_id {
             let record = read_one(&answer, plan, &shape, &self.watch, self.walls)?;
-            return Ok(Found { records: vec![record], next: None });
+            return Ok(Found { records: record.into_iter().collect(), next: None });
         }
         let page = read_list(&answer, plan, &shape, &self.watch, self.walls)?;
         let next = self.next(question, operation, &page);

@@ -1,5 +1,7 @@
 //! What is wanted of the answers of each operation.
 
+use jiff::tz::TimeZone;
+
 use super::profile::operation::Gives;
 use super::profile::{Operation, Profile, Purpose};
 use super::projection::{Limits, Plan};
@@ -28,6 +30,17 @@ impl Plans {
                 .map(|child| Plan::child(profile, child, limits))
                 .collect(),
             ids: Plan::ids(profile, limits),
+        }
+    }
+
+    /// The same, for a CRM whose times without a zone are of that one.
+    #[must_use]
+    pub fn in_zone(self, zone: &TimeZone) -> Self {
+        Self {
+            person: self.person.in_zone(zone),
+            company: self.company.map(|plan| plan.in_zone(zone)),
+            children: self.children.into_iter().map(|plan| plan.in_zone(zone)).collect(),
+            ids: self.ids.in_zone(zone),
         }
     }
 

@@ -3,31 +3,28 @@
 
 use serde_json::Value;
 
-use super::frame::{Around, Frame, Spot};
 use super::plan::Plan;
 use super::read::Unreadable;
 use super::take::Record;
+use crate::connector::profile::Shape;
 
-pub(super) fn read_list(text: &str, plan: &Plan, frame: &Frame) -> Result<Vec<Record>, Unreadable> {
+pub(super) fn read_list(text: &str, plan: &Plan, shape: &Shape) -> Result<Vec<Record>, Unreadable> {
     let answer = parse(text)?;
-    let records = at(&answer, &frame.around).and_then(Value::as_array);
+    let records = at(&answer, shape.records.segments()).and_then(Value::as_array);
     Ok(records.ok_or(Unreadable::UnexpectedShape)?.iter().map(|value| record(value, plan)).collect())
 }
 
-pub(super) fn read_one(text: &str, plan: &Plan, frame: &Frame) -> Result<Record, Unreadable> {
+pub(super) fn read_one(text: &str, plan: &Plan, shape: &Shape) -> Result<Record, Unreadable> {
     let answer = parse(text)?;
-    at(&answer, &frame.around).map(|value| record(value, plan)).ok_or(Unreadable::UnexpectedShape)
+    at(&answer, shape.record.segments()).map(|value| record(value, plan)).ok_or(Unreadable::UnexpectedShape)
 }
 
 fn parse(text: &str) -> Result<Value, Unreadable> {
     serde_json::from_str(text).map_err(|_| Unreadable::NotJson)
 }
 
-fn at<'a>(value: &'a Value, place: &Around) -> Option<&'a Value> {
-    if place.has(Spot::Records) {
-        return Some(value);
-    }
-    place.members.iter().find_map(|(name, place)| at(value.get(name)?, place))
+fn at<'a>(value: &'a Value, path: &[String]) -> Option<&'a Value> {
+    path.iter().try_fold(value, |value, name| value.get(name))
 }
 
 fn record(value: &Value, plan: &Plan) -> Record {

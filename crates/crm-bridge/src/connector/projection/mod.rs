@@ -6,6 +6,7 @@
 //! find the records and walk the tree; `take` makes values of what was found.
 
 pub mod answer;
+mod clock;
 mod frame;
 mod names;
 mod plan;

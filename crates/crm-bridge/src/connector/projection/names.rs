@@ -96,11 +96,6 @@ impl<T> Names<T> {
         self.entries.is_empty()
     }
 
-    #[cfg(feature = "sabotage")]
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
-        self.entries.iter().map(|(name, to)| (&**name, to))
-    }
-
     pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.entries.iter_mut().map(|(_, to)| to)
     }

@@ -1,14 +1,19 @@
 //! What is made of the values that were found: the first that is one, in the form that the profile asks for. Only
 //! what is taken here is copied out of the answer.
 
-use jiff::tz::TimeZone;
+use jiff::civil::Date;
 use service_kit::Timestamp;
 use zeroize::Zeroizing;
 
+use super::clock::{Clock, whole_number};
 use super::plan::Plan;
 use super::sink::{Found, Sink};
-use crate::connector::profile::answer::Literal;
+use super::walk::is_text;
+use crate::connector::profile::Form;
 use crate::policy::value::RawScalar;
+
+/// Longest number that is taken as text: more digits are no customer number, but an account.
+const DIGITS_MAX: usize = 12;
 
 /// What a value is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,11 +39,9 @@ pub(super) struct Output {
     pub(super) parts: Parts,
     pub(super) form: Form,
     /// Ids and the words they stand for.
-    pub(super) words: Option<Box<[(Box<str>, Box<str>)]>>,
+    pub(super) words: Vec<(Box<str>, Box<str>)>,
     /// Whether `false` is an answer here and not the lack of one.
     pub(super) false_is_a_value: bool,
-    /// Where a day begins that is sent as seconds.
-    pub(super) zone: TimeZone,
 }
 
 /// Which cells a value is made of.
@@ -48,12 +51,6 @@ pub(super) enum Parts {
     FirstOf(Vec<usize>),
     /// All of them, with a text between.
     Joined(Vec<usize>, Box<str>),
-}
-
-/// What is made of what stands there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    Plain,
 }
 
 /// The listed members of one record and nothing else. No `Debug`, no `Serialize`.
@@ -77,6 +74,9 @@ pub struct Record {
     pub parent: Option<String>,
     /// For each policy field that this CRM has: its position in the policy, and what was found.
     pub values: Vec<(usize, RawScalar)>,
+    /// Positions of those fields of which the record had no member at all, not even an empty one. Their value above is
+    /// null. A CRM leaves out what it hides from the bridge's user, so this is no reason to forget a known value.
+    pub not_sent: Vec<usize>,
     /// What came past the wall when a test took it away.
     #[cfg(feature = "sabotage")]
     pub unlisted: Vec<(String, String)>,
@@ -87,33 +87,49 @@ impl Record {
         let mut record = Self::default();
         for output in &plan.outputs {
             match output.target {
-                Target::Id => record.id = output.first(sink).and_then(id_text),
-                Target::UpdatedAt => record.updated_at = output.first(sink).and_then(instant),
-                Target::Deleted => {
-                    record.deleted |= output.first(sink).zip(plan.deleted.as_ref()).is_some_and(is)
+                Target::Id => record.id = record.id.or_else(|| output.id(sink)),
+                Target::UpdatedAt => {
+                    record.updated_at = output.found(sink).find_map(|found| plan.clock.instant(found));
                 }
-                Target::MergedInto => record.merged_into = output.first(sink).and_then(id_text),
-                Target::Company => record.company_id = output.first(sink).and_then(id_text),
-                Target::Parent => record.parent = output.first(sink).and_then(id_text),
-                Target::Email => record.emails.extend(output.texts(sink)),
-                Target::Phone => record.phones.extend(output.texts(sink)),
-                Target::Field(field) => record.offer(field, output, sink),
+                Target::Deleted => {
+                    let wanted = plan.deleted.as_deref();
+                    let is_it = |found: &Found<'_>| wanted.is_some_and(|wanted| is_text(found, wanted));
+                    record.deleted = output.found(sink).any(is_it);
+                }
+                Target::MergedInto => record.merged_into = output.id(sink),
+                Target::Company => record.company_id = output.id(sink),
+                Target::Parent => record.parent = output.id(sink),
+                Target::Email => output.each(sink, &plan.clock, |text| record.emails.push(text)),
+                Target::Phone => output.each(sink, &plan.clock, |text| record.phones.push(text)),
+                Target::Field(field) => record.offer(field, output, sink, &plan.clock),
             }
         }
         record
     }
 
     /// Takes the first value that is one; sources of a field come in the order of the profile, one after the other.
-    fn offer(&mut self, field: usize, output: &Output, sink: &Sink<'_>) {
-        match self.values.last_mut().filter(|(known, _)| *known == field) {
-            Some((_, RawScalar::Null)) | None => {}
-            Some(_) => return,
+    fn offer(&mut self, field: usize, output: &Output, sink: &Sink<'_>, clock: &Clock) {
+        let is_first = self.values.last().is_none_or(|(known, _)| *known != field);
+        if is_first {
+            self.values.push((field, RawScalar::Null));
+            self.not_sent.push(field);
         }
-        let value = output.value(sink).unwrap_or(RawScalar::Null);
-        match self.values.last_mut().filter(|(known, _)| *known == field) {
-            Some((_, known)) => *known = value,
-            None => self.values.push((field, value)),
+        let Some((_, value)) = self.values.last_mut() else { return };
+        if !matches!(value, RawScalar::Null) {
+            return;
         }
+        if self.not_sent.last() == Some(&field) && output.cells().iter().any(|cell| sink.was_sent(*cell)) {
+            self.not_sent.pop();
+        }
+        if let Some(found) = output.first(sink, clock) {
+            *value = found;
+        }
+    }
+
+    /// Whether the record had that field, be it empty.
+    #[must_use]
+    pub fn was_sent(&self, field: usize) -> bool {
+        self.values.iter().any(|(known, _)| *known == field) && !self.not_sent.contains(&field)
     }
 }
 
@@ -124,45 +140,137 @@ impl Output {
         }
     }
 
-    fn first<'s, 'de>(&self, sink: &'s Sink<'de>) -> Option<&'s Found<'de>> {
-        self.cells().iter().find_map(|cell| sink.first(*cell))
+    fn found<'s, 'de>(&'s self, sink: &'s Sink<'de>) -> impl Iterator<Item = &'s Found<'de>> {
+        self.cells().iter().flat_map(|cell| sink.values(*cell))
     }
 
-    fn texts<'s>(&'s self, sink: &'s Sink<'_>) -> impl Iterator<Item = Zeroizing<String>> + 's {
-        let found = self.cells().iter().flat_map(|cell| sink.values(*cell));
-        found.filter_map(Found::text).map(|text| Zeroizing::new(text.to_owned()))
+    fn id(&self, sink: &Sink<'_>) -> Option<String> {
+        self.found(sink).find_map(id_text)
     }
 
-    fn value(&self, sink: &Sink<'_>) -> Option<RawScalar> {
-        self.cells().iter().flat_map(|cell| sink.values(*cell)).find_map(|found| self.formed(found))
+    fn first(&self, sink: &Sink<'_>, clock: &Clock) -> Option<RawScalar> {
+        match &self.parts {
+            Parts::FirstOf(_) => self.found(sink).find_map(|found| self.formed(found, clock)),
+            Parts::Joined(cells, with) => self.formed(&joined(cells, with, sink), clock),
+        }
+    }
+
+    fn each(&self, sink: &Sink<'_>, clock: &Clock, mut take: impl FnMut(Zeroizing<String>)) {
+        let mut take = |value: Option<RawScalar>| {
+            if let Some(RawScalar::Text(text)) = value {
+                take(text);
+            }
+        };
+        match &self.parts {
+            Parts::FirstOf(_) => self.found(sink).for_each(|found| take(self.formed(found, clock))),
+            Parts::Joined(cells, with) => take(self.formed(&joined(cells, with, sink), clock)),
+        }
     }
 
     /// The value in its form, if it is one.
-    fn formed(&self, found: &Found<'_>) -> Option<RawScalar> {
+    fn formed(&self, found: &Found<'_>, clock: &Clock) -> Option<RawScalar> {
         if found.is_nothing() && !(self.false_is_a_value && matches!(found, Found::Flag(_))) {
             return None;
         }
-        Some(match found {
-            Found::Text(text) => RawScalar::Text(Zeroizing::new((*text).to_owned())),
-            Found::Escaped(text) => RawScalar::Text(text.clone()),
-            Found::Integer(number) => RawScalar::Integer(*number),
-            Found::Flag(flag) => RawScalar::Flag(*flag),
-            Found::Day(day) => RawScalar::Day(*day),
-            Found::Instant(instant) => RawScalar::Instant(*instant),
-            Found::Null => return None,
-            Found::Misfit => RawScalar::Misfit,
-            Found::Ambiguous => RawScalar::Ambiguous,
-        })
+        if matches!(found, Found::Ambiguous) {
+            return Some(RawScalar::Ambiguous);
+        }
+        if !self.words.is_empty() {
+            let word = self.words.iter().find(|(id, _)| is_text(found, id));
+            return word.map(|(_, word)| held(word));
+        }
+        let formed = match self.form {
+            Form::Plain => return Some(plain(found)),
+            Form::Label => found.text().map(held),
+            Form::Digits => digits(found),
+            Form::Flag => flag(found).map(RawScalar::Flag),
+            Form::UnixS => whole_number(found).and_then(|s| clock.day_of_seconds(s)).map(RawScalar::Day),
+            Form::UnixMs => {
+                let seconds = whole_number(found).map(|ms| ms.div_euclid(1_000));
+                seconds.and_then(|s| clock.day_of_seconds(s)).map(RawScalar::Day)
+            }
+            Form::DateTime => match day_of_text(found) {
+                DayText::None => return None,
+                DayText::Day(day) => Some(RawScalar::Day(day)),
+                DayText::Other => None,
+            },
+        };
+        Some(formed.unwrap_or(RawScalar::Misfit))
     }
 }
 
-fn is((value, literal): (&Found<'_>, &Literal)) -> bool {
-    match (value, literal) {
-        (Found::Flag(flag), Literal::Flag(wanted)) => flag == wanted,
-        (Found::Integer(number), Literal::Number(wanted)) => number == wanted,
-        (other, Literal::Text(wanted)) => other.text() == Some(wanted.as_str()),
-        _ => false,
+fn held(text: &str) -> RawScalar {
+    RawScalar::Text(Zeroizing::new(text.to_owned()))
+}
+
+fn plain(found: &Found<'_>) -> RawScalar {
+    match found {
+        Found::Text(text) => held(text),
+        Found::Escaped(text) => RawScalar::Text(text.clone()),
+        Found::Integer(number) => RawScalar::Integer(*number),
+        Found::Flag(flag) => RawScalar::Flag(*flag),
+        Found::Day(day) => RawScalar::Day(*day),
+        Found::Instant(instant) => RawScalar::Instant(*instant),
+        Found::Null => RawScalar::Null,
+        Found::Misfit => RawScalar::Misfit,
+        Found::Ambiguous => RawScalar::Ambiguous,
     }
+}
+
+/// A whole number that is a name for something, such as a customer number. Not one that could be an account.
+fn digits(found: &Found<'_>) -> Option<RawScalar> {
+    let is_number =
+        |text: &str| (1..=DIGITS_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    match found {
+        Found::Integer(number) => {
+            Some(number.to_string()).filter(|text| is_number(text)).as_deref().map(held)
+        }
+        other => other.text().map(str::trim_ascii).filter(|text| is_number(text)).map(held),
+    }
+}
+
+fn flag(found: &Found<'_>) -> Option<bool> {
+    match found {
+        Found::Flag(flag) => Some(*flag),
+        Found::Integer(1) => Some(true),
+        Found::Integer(0) => Some(false),
+        other => match other.text()?.trim_ascii() {
+            "Y" | "y" | "1" | "true" => Some(true),
+            "N" | "n" | "0" | "false" => Some(false),
+            _ => None,
+        },
+    }
+}
+
+enum DayText {
+    None,
+    Day(Date),
+    Other,
+}
+
+/// The day of `2026-11-21 09:12:00`. MySQL's `0000-00-00` is none.
+fn day_of_text(found: &Found<'_>) -> DayText {
+    let Some((day, _)) = found.text().map(str::trim_ascii).and_then(|text| text.split_at_checked(10)) else {
+        return DayText::Other;
+    };
+    match day.parse() {
+        _ if day == "0000-00-00" => DayText::None,
+        Ok(day) => DayText::Day(day),
+        Err(_) => DayText::Other,
+    }
+}
+
+/// The texts of the cells, those that are none left out. What is no text makes a misfit of the whole.
+fn joined<'de>(cells: &[usize], with: &str, sink: &Sink<'de>) -> Found<'de> {
+    let mut parts = Vec::with_capacity(cells.len());
+    for found in cells.iter().filter_map(|cell| sink.first(*cell)).filter(|found| !found.is_nothing()) {
+        match found.text() {
+            Some(text) => parts.push(text.trim_ascii()),
+            None if matches!(found, Found::Ambiguous) => return Found::Ambiguous,
+            None => return Found::Misfit,
+        }
+    }
+    if parts.is_empty() { Found::Null } else { Found::Escaped(Zeroizing::new(parts.join(with))) }
 }
 
 /// An id that is safe to put into a path: short, and without a letter that means something there.
@@ -173,11 +281,4 @@ fn id_text(value: &Found<'_>) -> Option<String> {
     let text = value.text()?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b':' | b'=');
     ((1..=128).contains(&text.len()) && text.bytes().all(plain)).then(|| text.to_owned())
-}
-
-fn instant(value: &Found<'_>) -> Option<Timestamp> {
-    match value {
-        Found::Instant(instant) => Some(*instant),
-        other => other.text()?.parse().ok(),
-    }
 }

@@ -39,6 +39,13 @@ pub(super) struct Place<'a, 'w, 'de> {
     pub(super) walk: &'a mut Walk<'w, 'de>,
 }
 
+impl<'w, 'de> Place<'_, 'w, 'de> {
+    /// The same place once more.
+    pub(super) fn again(&mut self) -> Place<'_, 'w, 'de> {
+        Place { node: self.node, sink: &mut *self.sink, walk: &mut *self.walk }
+    }
+}
+
 impl<'de> Place<'_, '_, 'de> {
     /// Neither object nor list stands here.
     fn scalar(self, value: Found<'de>) {
@@ -47,7 +54,8 @@ impl<'de> Place<'_, '_, 'de> {
         if let Some(pair) = &node.pair
             && !value.is_nothing()
         {
-            pair.leaves.iter().for_each(|&cell| self.sink.put(cell, Found::Misfit));
+            // An id without its label.
+            pair[1].leaves.iter().for_each(|&cell| self.sink.put(cell, Found::Misfit));
         }
         if let Some((&last, others)) = node.leaves.split_last() {
             others.iter().for_each(|&cell| self.sink.put(cell, value.clone()));
@@ -59,16 +67,18 @@ impl<'de> Place<'_, '_, 'de> {
         self.node.leaves.iter().for_each(|&cell| self.sink.put(cell, Found::Misfit));
     }
 
-    /// The second of a list of two.
-    fn pair<A: SeqAccess<'de>>(self, second: &Node, mut list: A) -> Result<(), A::Error> {
-        second.leaves.iter().for_each(|&cell| self.sink.touch(cell));
-        if list.next_element::<IgnoredAny>()?.is_none() {
-            return Ok(());
+    /// A list of an id and a label.
+    fn pair<A: SeqAccess<'de>>(&mut self, [first, second]: &[Node; 2], mut list: A) -> Result<(), A::Error> {
+        for node in [first, second] {
+            let place = Place { node, sink: &mut *self.sink, walk: &mut *self.walk };
+            if list.next_element_seed(place)?.is_none() {
+                return Ok(());
+            }
         }
-        let place = Place { node: second, sink: &mut *self.sink, walk: self.walk };
-        if list.next_element_seed(place)?.is_some() && list.next_element::<IgnoredAny>()?.is_some() {
-            // A list of three is no pair, and its second entry no label.
-            second.leaves.iter().for_each(|&cell| self.sink.put(cell, Found::Misfit));
+        if list.next_element::<IgnoredAny>()?.is_some() {
+            // A list of three is no pair: what was put there is ambiguous.
+            let leaves = first.leaves.iter().chain(&second.leaves);
+            leaves.for_each(|&cell| self.sink.put(cell, Found::Misfit));
             skip_list(list)?;
         }
         Ok(())
@@ -167,7 +177,7 @@ impl<'de> Visitor<'de> for Place<'_, '_, 'de> {
             });
         }
         match &node.pair {
-            Some(second) => self.pair(second, list),
+            Some(pair) => self.pair(pair, list),
             None => skip_list(list),
         }
     }
@@ -232,7 +242,8 @@ fn take_over<'de>(each: &EachNode, entry: &Sink<'de>, sink: &mut Sink<'de>) {
     }
 }
 
-fn is_text(found: &Found<'_>, text: &str) -> bool {
+/// Whether it is that text, or the whole number or flag that is written so.
+pub(super) fn is_text(found: &Found<'_>, text: &str) -> bool {
     match found {
         Found::Integer(number) => text.parse() == Ok(*number),
         Found::Flag(flag) => text.parse() == Ok(*flag),
