@@ -158,6 +158,7 @@ impl AmoCrm {
                 format!("{root}[responsible_user_id]"),
                 world.marks.text("webhook.responsible", person.number),
             ));
+            pairs.push((format!("{root}[custom_fields][0][id]"), "771002".to_owned()));
             pairs.push((format!("{root}[custom_fields][0][name]"), "Credit limit".to_owned()));
             pairs.push((
                 format!("{root}[custom_fields][0][values][0][value]"),
