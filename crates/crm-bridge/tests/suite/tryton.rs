@@ -1,10 +1,13 @@
 //! A real CRM: Tryton 8.2, filled with deals, credit limits, receivables and bank accounts.
 
 use bridge_contract::ViewerRole;
+use crm_bridge::connector::ask::Question;
+use crm_bridge::policy::Entity;
 use db_kit::Backend;
 use db_kit::testing::block_on;
 use dev_kit::{RunningTryton, TRYTON_DATABASE, Tryton};
 use serde_json::{Value, json};
+use service_kit::Timestamp;
 
 use crate::support::{Down, Town, field};
 
@@ -107,4 +110,34 @@ fn assert_no_marker(tryton: &RunningTryton, text: &str) {
         let value = marker["value"].as_str().unwrap();
         assert!(!text.contains(value), "{} came through", marker["field"]);
     }
+}
+
+#[test]
+fn a_changed_address_that_does_not_touch_its_party_in_a_real_crm_names_the_party() {
+    block_on(async {
+        let (tryton, town) = beside_tryton().await;
+        let anna = &tryton.facts().customers[0];
+        let model = format!("{}/{TRYTON_DATABASE}/rest/model/party.contact_mechanism", tryton.address());
+        let admin = |request: reqwest::RequestBuilder| request.bearer_auth(&tryton.facts().admin_key);
+        let all = admin(town.http.get(format!("{model}?s=500&f=party&f=value"))).send().await.unwrap();
+        let all: Vec<Value> = all.json().await.unwrap();
+        let before =
+            all.iter().find(|one| one["party"] == anna.id && one["value"] == anna.email.as_str()).unwrap();
+        // Tryton has a clock of its own, which is this machine's.
+        #[expect(clippy::disallowed_methods, reason = "a real CRM can't be given another time")]
+        let since = Timestamp::from_ms(jiff::Timestamp::now().as_millisecond() - 5_000);
+        let change = admin(town.http.put(format!("{model}/{}", before["id"])));
+        let change = change.json(&json!({ "value": "anna.elsewhere@example.org" })).send().await.unwrap();
+        assert!(change.status().is_success(), "{}", change.status());
+
+        let parties = Question::Changed { entity: Entity::Person, since, size: 50, mark: None };
+        let parties = town.bridge.connector.ask(parties).await.unwrap();
+        let touched = parties.records.iter().filter(|record| record.id == Some(anna.id.to_string())).count();
+        let feed = Question::Children { feed: 0, since, mark: None };
+        let feed = town.bridge.connector.ask(feed).await.unwrap();
+        let named: Vec<_> = feed.records.iter().map(|record| record.parent.clone()).collect();
+        assert!(named.contains(&Some(anna.id.to_string())), "{named:?}");
+        assert_eq!(touched, 0, "if Tryton touches the party, the feed is not needed any more");
+        town.matched(1, "anna.elsewhere@example.org").await;
+    });
 }

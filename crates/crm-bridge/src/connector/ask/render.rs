@@ -374,7 +374,7 @@ impl<'a> Pen<'a> {
                 }
             }
             Some(Escape::Dolibarr) => {
-                let harmless = |c: char| c.is_alphanumeric() || "@._-+ ".contains(c);
+                let harmless = |c: char| c.is_alphanumeric() || "@._-+' ".contains(c);
                 if text.chars().all(harmless) {
                     Ok(Some(Zeroizing::new(format!("'{}'", *text))))
                 } else {

@@ -273,12 +273,16 @@ fn joined<'de>(cells: &[usize], with: &str, sink: &Sink<'de>) -> Found<'de> {
     if parts.is_empty() { Found::Null } else { Found::Escaped(Zeroizing::new(parts.join(with))) }
 }
 
-/// An id that is safe to put into a path: short, and without a letter that means something there.
+const ID_CHARS_MAX: usize = 140;
+
+/// An id: a short line without a letter that means something in an address. Some CRMs make ids of names, with blanks and letters
+/// of any script.
 fn id_text(value: &Found<'_>) -> Option<String> {
     if let Found::Integer(number) = value {
         return Some(number.to_string());
     }
     let text = value.text()?;
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b':' | b'=');
-    ((1..=128).contains(&text.len()) && text.bytes().all(plain)).then(|| text.to_owned())
+    let leads_elsewhere = matches!(text, "." | "..") || text.contains(['/', '\\', '?', '#', '%']);
+    let is_line = text.trim() == text && !leads_elsewhere && !text.chars().any(char::is_control);
+    (is_line && (1..=ID_CHARS_MAX).contains(&text.chars().count())).then(|| text.to_owned())
 }
