@@ -1,25 +1,25 @@
 //! What each command does.
 
+pub(crate) mod policy;
+
 use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
-use crm_bridge::app::dry_run::dry_run;
+use anyhow::{Context, Result};
 use crm_bridge::app::{self, BridgeMetrics};
 use crm_bridge::config::Config;
 use crm_bridge::connector::profile::{BUILT_IN, Profile};
 use crm_bridge::http::{self, Listener};
-use crm_bridge::policy::{Language, check, explain, load};
 use crm_bridge::store::vault::Vault;
 use crm_bridge::{MIGRATIONS, jobs, start};
 use db_kit::Database;
 use service_kit::metrics::Metrics;
-use service_kit::{Clock, Ids, config, shutdown, telemetry};
+use service_kit::{Clock, Ids, config, shutdown, telemetry, token};
 
-use super::{Arguments, Command, ExplainFormat, KeysCommand, PolicyCommand, ProfileCommand};
+use super::{Arguments, Command, KeysCommand, ProfileCommand};
 
 /// What the names of this service's metrics begin with.
 const METRICS_PREFIX: &str = "guichet_bridge";
@@ -35,12 +35,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
             println!("{}", http::openapi().to_pretty_json()?);
             Ok(ExitCode::SUCCESS)
         }
-        Command::Keys(KeysCommand::Generate { cache }) => generate_key(&cache),
-        Command::Policy(PolicyCommand::Check) => check_policy(&settings()?),
-        Command::Policy(PolicyCommand::Explain { format, language }) => {
-            explain_policy(&settings()?, format, language.map(Into::into))
+        Command::Keys(KeysCommand::Generate { cache, approver }) => {
+            generate_keys(cache.as_deref(), approver.as_deref())
         }
-        Command::Policy(PolicyCommand::DryRun { count }) => wait(run_dry(settings()?, count)),
+        Command::Policy(command) => wait(policy::run(settings()?, command)),
         Command::Profile(ProfileCommand::List) => list_profiles(),
     }
 }
@@ -59,9 +57,12 @@ async fn serve(config: Config) -> Result<ExitCode> {
     }
     let clock = Clock::system();
     let metrics = Metrics::new(METRICS_PREFIX);
-    let bridge = start::bridge(&config, database, clock.clone(), Ids::random(clock.clone()), &metrics)?;
+    let ids = Ids::random(clock.clone());
+    let policy = start::policy_in_force(&config, &database, &clock, &ids).await?;
+    let bridge = start::bridge_under(&config, policy, database, clock.clone(), ids, &metrics)?;
+    let live = start::live(&config, bridge.clone())?;
     let listener = Listener {
-        bridge: bridge.clone(),
+        bridge: live.clone(),
         verifier: start::verifier(&config, clock)?,
         metrics,
         body_bytes_max: config.limits.body_bytes_max,
@@ -74,14 +75,16 @@ async fn serve(config: Config) -> Result<ExitCode> {
     let handle = server.handle();
     let server = tokio::task::spawn_local(server);
     let job = tokio::task::spawn_local(jobs::forget_old_cards(bridge.clone()));
+    let watch = tokio::task::spawn_local(jobs::watch_policy(live.clone(), config.policy.watch_s));
     println!("listening on http://{address}");
     std::io::stdout().flush()?;
     shutdown::signal_received().await;
     tracing::info!("stopping: requests under way are finished");
     handle.stop(true).await;
     job.abort();
+    watch.abort();
     server.await??;
-    app::audit::stopped(&bridge).await?;
+    app::audit::stopped(&live.now()).await?;
     bridge.store.close().await;
     Ok(ExitCode::SUCCESS)
 }
@@ -106,6 +109,7 @@ fn check_config(config: &Config) -> Result<ExitCode> {
     note(config.database.backend().map(drop).map_err(|error| error.to_string()));
     note(start::verifier(config, clock.clone()).map(drop).map_err(|error| error.to_string()));
     note(config.phone_rules().map(drop));
+    note(config.policy_rules().map(drop));
     note(start::vault(config).map(drop).map_err(|error| error.to_string()));
     let connector = config.profile().and_then(|profile| {
         let metrics = Metrics::new(METRICS_PREFIX);
@@ -125,80 +129,35 @@ fn check_config(config: &Config) -> Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
-fn generate_key(file: &Path) -> Result<ExitCode> {
-    let key = Vault::generate_key(&Ids::random(Clock::system()));
+fn generate_keys(cache: Option<&Path>, approver: Option<&Path>) -> Result<ExitCode> {
+    let ids = Ids::random(Clock::system());
+    if let Some(file) = cache {
+        write_new(file, 0o600, Vault::generate_key(&ids).expose())?;
+        println!("wrote {}; without it kept cards can't be opened", file.display());
+    }
+    if let Some(file) = approver {
+        let (private, public) = token::generate_key_pair(&ids)?;
+        let mut public_file = file.as_os_str().to_owned();
+        public_file.push(".pub");
+        let public_file = Path::new(&public_file);
+        write_new(file, 0o600, private.expose())?;
+        write_new(public_file, 0o644, &public)?;
+        println!("wrote {}: keep it to yourself, it signs policies in your name", file.display());
+        println!(
+            "wrote {}: goes into the settings, [policy.approvers] NAME = \"that file\"",
+            public_file.display()
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write_new(file: &Path, mode: u32, text: &str) -> Result<()> {
     let mut options = std::fs::OpenOptions::new();
-    let mut output =
-        options.write(true).create_new(true).mode(0o600).open(file).with_context(|| {
-            format!("{} can't be made; an existing key is never overwritten", file.display())
-        })?;
-    writeln!(output, "{}", key.expose())?;
-    println!("wrote {}; without it kept cards can't be opened", file.display());
-    Ok(ExitCode::SUCCESS)
-}
-
-fn check_policy(config: &Config) -> Result<ExitCode> {
-    let profile = config.profile().map_err(anyhow::Error::msg)?;
-    let file = config.policy.file.display();
-    let text =
-        std::fs::read_to_string(&config.policy.file).with_context(|| format!("the field policy {file}"))?;
-    let policy = match load::load(&text) {
-        Ok(policy) => policy,
-        Err(errors) => {
-            errors.iter().for_each(|error| println!("{file}, {error}"));
-            return Ok(ExitCode::FAILURE);
-        }
-    };
-    let remarks = check::check(&policy, &profile).map_err(anyhow::Error::msg)?;
-    for remark in &remarks {
-        let weight = if remark.refused { "refused" } else { "note" };
-        println!("{file}, line {}: {weight}: {}", remark.line, remark.message);
-    }
-    if !check::passes(&remarks) {
-        println!("the policy can't be used with {}", profile.head.title);
-        return Ok(ExitCode::FAILURE);
-    }
-    println!(
-        "policy \"{}\" number {} can be used with {}: {} fields, sha256 {}",
-        policy.name,
-        policy.number,
-        profile.head.title,
-        policy.fields.len(),
-        policy.hash()
-    );
-    Ok(ExitCode::SUCCESS)
-}
-
-fn explain_policy(config: &Config, format: ExplainFormat, language: Option<Language>) -> Result<ExitCode> {
-    let profile = config.profile().map_err(anyhow::Error::msg)?;
-    let policy = start::policy(config, &profile)?;
-    let today = Clock::system().now().to_string().chars().take(10).collect::<String>();
-    let explanation =
-        explain::Explanation::new(&policy, &profile, &today, Vec::new()).map_err(anyhow::Error::msg)?;
-    match format {
-        ExplainFormat::Text => print!("{}", explain::text(&explanation)),
-        ExplainFormat::Html => print!("{}", explain::html(&explanation, language.unwrap_or(policy.language))),
-        ExplainFormat::Json => println!("{}", explanation.json()?),
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn run_dry(config: Config, count: u64) -> Result<ExitCode> {
-    telemetry::init(&config.telemetry)?;
-    let profile = config.profile().map_err(anyhow::Error::msg)?;
-    let title = profile.head.title.clone();
-    let policy = start::policy(&config, &profile)?;
-    let metrics = Metrics::new(METRICS_PREFIX);
-    let counts = BridgeMetrics::new(&metrics);
-    let connector = start::connector(&config, &policy, profile, &Clock::system(), &metrics, &counts)?;
-    let phones = config.phone_rules().map_err(anyhow::Error::msg)?;
-    match dry_run(&connector, &policy, &phones, count).await {
-        Ok(report) => {
-            print!("{}", report.text(&policy, &title));
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(trouble) => bail!("{title} can't be asked: {}", trouble.as_str()),
-    }
+    let output = options.write(true).create_new(true).mode(mode).open(file);
+    let mut output = output
+        .with_context(|| format!("{} can't be made; an existing key is never overwritten", file.display()))?;
+    writeln!(output, "{}", text.trim_end())?;
+    Ok(())
 }
 
 fn list_profiles() -> Result<ExitCode> {

@@ -9,9 +9,11 @@ use service_kit::config::{self, ConfigError};
 use service_kit::telemetry::TelemetryConfig;
 use service_kit::{Secret, token};
 
+use crate::app::policies::Rules;
 use crate::connector::profile::{BUILT_IN, Profile};
 use crate::connector::{Settings, SettingsGiven};
 use crate::oversight::{BudgetsConfig, OversightConfig};
+use crate::policy::approval::{Approvers, PERSONS_NEEDED};
 use crate::policy::value::PhoneRules;
 
 /// The defaults, as text.
@@ -129,6 +131,26 @@ fn texts<'de, D: serde::Deserializer<'de>>(toml: D) -> Result<BTreeMap<String, S
 pub struct PolicyConfig {
     /// The field policy.
     pub file: PathBuf,
+    /// Where the policy in force comes from.
+    pub source: PolicySource,
+    /// Whether a policy that widens what anybody sees needs two persons.
+    pub two_persons: bool,
+    /// Whether one person is enough when nobody sees more than before.
+    pub narrowing_by_one: bool,
+    /// How often to look for a newer policy; 0 for only when asked (SIGHUP).
+    pub watch_s: u32,
+    /// Who may approve: name and file of the public key.
+    pub approvers: BTreeMap<String, PathBuf>,
+}
+
+/// Where the policy in force comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PolicySource {
+    /// `policy.file`.
+    File,
+    /// The database, where `policy activate` puts it.
+    Database,
 }
 
 /// Section `[cache]`.
@@ -244,6 +266,33 @@ impl Config {
         let secrets = named.collect::<Result<BTreeMap<_, _>, String>>()?;
         let secret = Some(self.crm_secret()?);
         Settings::new(profile, SettingsGiven { secret, secrets, settings: self.crm.settings.clone() })
+    }
+
+    /// How a policy comes into force.
+    ///
+    /// # Errors
+    /// A sentence that says which setting does not fit.
+    pub fn policy_rules(&self) -> Result<Rules, String> {
+        let policy = &self.policy;
+        let from_database = policy.source == PolicySource::Database;
+        if policy.two_persons && !from_database {
+            return Err("policy.two_persons needs policy.source = \"database\": a file has no second person"
+                .to_owned());
+        }
+        let keys = policy.approvers.iter().map(|(name, file)| {
+            let key =
+                token::read_key_file(file).map_err(|error| format!("policy.approvers.{name}: {error}"))?;
+            Ok((name.clone(), key.expose().to_owned()))
+        });
+        let approvers = Approvers::new(keys.collect::<Result<Vec<_>, String>>()?)?;
+        if policy.two_persons && approvers.names().count() < PERSONS_NEEDED {
+            return Err(
+                "policy.two_persons needs two persons in policy.approvers, each with a key of their own"
+                    .to_owned(),
+            );
+        }
+        let (two_persons, narrowing_by_one) = (policy.two_persons, policy.narrowing_by_one);
+        Ok(Rules { from_database, two_persons, narrowing_by_one, approvers })
     }
 
     /// The rules for national numbers.

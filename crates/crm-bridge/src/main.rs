@@ -10,7 +10,7 @@ mod commands;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 
 /// The only process that talks to the CRM: answers who somebody is and shows the listed fields
 #[derive(Parser)]
@@ -38,7 +38,7 @@ enum Command {
     Keys(KeysCommand),
     /// What support may see
     #[command(subcommand)]
-    Policy(PolicyCommand),
+    Policy(commands::policy::PolicyCommand),
     /// How CRMs are asked
     #[command(subcommand)]
     Profile(ProfileCommand),
@@ -46,62 +46,16 @@ enum Command {
 
 #[derive(Subcommand)]
 enum KeysCommand {
-    /// Make the key that seals kept cards; an existing file is not overwritten
+    /// Make a key; an existing file is not overwritten
+    #[command(arg_required_else_help = true)]
     Generate {
-        /// Where to write it
+        /// The key that seals kept cards
         #[arg(long, value_name = "FILE")]
-        cache: PathBuf,
+        cache: Option<PathBuf>,
+        /// The key with which a person approves policies; the public half is written to FILE.pub
+        #[arg(long, value_name = "FILE")]
+        approver: Option<PathBuf>,
     },
-}
-
-#[derive(Subcommand)]
-enum PolicyCommand {
-    /// May this policy be used with this CRM?
-    Check,
-    /// What does each role see? As text, as a page to print and sign, or as JSON
-    Explain {
-        /// How to write it
-        #[arg(long, value_enum, default_value_t = ExplainFormat::Text)]
-        format: ExplainFormat,
-        /// Language of the page; without it that of the policy
-        #[arg(long, value_enum)]
-        language: Option<PageLanguage>,
-    },
-    /// What would come through of the CRM's records as they are? Prints numbers, never a value
-    DryRun {
-        /// How many records to read
-        #[arg(long, default_value_t = 100)]
-        count: u64,
-    },
-}
-
-/// How an explanation is written.
-#[derive(Clone, Copy, ValueEnum)]
-enum ExplainFormat {
-    /// For the terminal
-    Text,
-    /// One page to print and sign
-    Html,
-    /// For programs
-    Json,
-}
-
-/// A language that the page can be in.
-#[derive(Clone, Copy, ValueEnum)]
-enum PageLanguage {
-    /// English
-    En,
-    /// Russian
-    Ru,
-}
-
-impl From<PageLanguage> for crm_bridge::policy::Language {
-    fn from(language: PageLanguage) -> Self {
-        match language {
-            PageLanguage::En => Self::En,
-            PageLanguage::Ru => Self::Ru,
-        }
-    }
 }
 
 #[derive(Subcommand)]

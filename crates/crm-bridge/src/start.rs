@@ -9,6 +9,7 @@ use service_kit::metrics::Metrics;
 use service_kit::token::{self, Verifier};
 use service_kit::{Clock, Ids};
 
+use crate::app::policies::{self, Live};
 use crate::app::{Bridge, BridgeMetrics, CacheLimits};
 use crate::config::Config;
 use crate::connector::client::{Client, ClientConfig};
@@ -18,9 +19,8 @@ use crate::connector::profile::Profile;
 use crate::connector::projection::{KeyWatch, Limits};
 use crate::connector::{Connector, Parts};
 use crate::oversight::Rules;
+use crate::policy::Policy;
 use crate::policy::lexicon::Lexicon;
-use crate::policy::load::load;
-use crate::policy::{Policy, check};
 use crate::store::Store;
 use crate::store::audit::SERVICE;
 use crate::store::vault::Vault;
@@ -58,23 +58,16 @@ pub fn walls(config: &Config) -> Walls {
 /// # Errors
 /// All that is wrong, a line each.
 pub fn policy(config: &Config, profile: &Profile) -> Result<Policy, StartError> {
+    let file = config.policy.file.display();
+    policies::read(&policy_text(config)?, profile).map_err(|reasons| {
+        StartError(reasons.iter().map(|reason| format!("{file}, {reason}")).collect::<Vec<_>>().join("\n"))
+    })
+}
+
+fn policy_text(config: &Config) -> Result<String, StartError> {
     let file = &config.policy.file;
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| format!("the field policy {} can't be read: {error}", file.display()))?;
-    let lines = |lines: Vec<String>| {
-        StartError(
-            lines.iter().map(|line| format!("{}, {line}", file.display())).collect::<Vec<_>>().join("\n"),
-        )
-    };
-    let policy = load(&text).map_err(|errors| lines(errors.iter().map(ToString::to_string).collect()))?;
-    let remarks = check::check(&policy, profile)?;
-    if !check::passes(&remarks) {
-        let refused = remarks.iter().filter(|remark| remark.refused);
-        return Err(lines(
-            refused.map(|remark| format!("line {}: {}", remark.line, remark.message)).collect(),
-        ));
-    }
-    Ok(policy)
+    std::fs::read_to_string(file)
+        .map_err(|error| StartError(format!("the field policy {} can't be read: {error}", file.display())))
 }
 
 /// The connector alone, as `policy dry-run` needs it.
@@ -137,9 +130,58 @@ pub fn bridge(
     ids: Ids,
     metrics: &Metrics,
 ) -> Result<Bridge, StartError> {
+    let policy = policy(config, &config.profile()?)?;
+    bridge_under(config, policy, database, clock, ids, metrics)
+}
+
+/// The policy in force, from where the settings say. One from the file is remembered as in force.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn policy_in_force(
+    config: &Config,
+    database: &Database,
+    clock: &Clock,
+    ids: &Ids,
+) -> Result<Policy, StartError> {
+    let rules = config.policy_rules()?;
+    let profile = config.profile()?;
+    let store = Store::new(database.clone(), walls(config), audit_log(config, ids)?);
+    if rules.from_database {
+        return policies::in_force(&store, &rules, &profile)
+            .await
+            .map_err(|error| StartError(error.to_string()));
+    }
+    let policy = policy(config, &profile)?;
+    let body = policy_text(config)?;
+    let recorded = policies::record_file(&store, &policy, &body, clock.now()).await;
+    recorded.map_err(|error| StartError(format!("the policy can't be remembered: {error}")))?;
+    Ok(policy)
+}
+
+/// Holds a bridge whose policy can change.
+///
+/// # Errors
+/// [`StartError`].
+pub fn live(config: &Config, bridge: Bridge) -> Result<Live, StartError> {
+    bridge.metrics.policy_number(bridge.policy.number);
+    Ok(Live::new(bridge, config.policy_rules()?, config.policy.file.clone()))
+}
+
+/// The whole bridge under a policy that has been read.
+///
+/// # Errors
+/// [`StartError`].
+pub fn bridge_under(
+    config: &Config,
+    policy: Policy,
+    database: Database,
+    clock: Clock,
+    ids: Ids,
+    metrics: &Metrics,
+) -> Result<Bridge, StartError> {
     let walls = walls(config);
     let profile = config.profile()?;
-    let policy = policy(config, &profile)?;
     let counts = BridgeMetrics::new(metrics);
     let connector = connector(config, &policy, profile, &clock, metrics, &counts)?;
     Ok(Bridge {

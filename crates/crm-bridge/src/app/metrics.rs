@@ -3,6 +3,7 @@
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use service_kit::metrics::Metrics;
 
@@ -28,6 +29,8 @@ pub struct BridgeMetrics {
     resolves: Family<Outcome, Counter>,
     cards: Family<Outcome, Counter>,
     withheld: Family<Withheld, Counter>,
+    policy_looks: Family<Outcome, Counter>,
+    policy_number: Gauge,
 }
 
 impl BridgeMetrics {
@@ -40,6 +43,8 @@ impl BridgeMetrics {
             resolves: Family::default(),
             cards: Family::default(),
             withheld: Family::default(),
+            policy_looks: Family::default(),
+            policy_number: Gauge::default(),
         };
         metrics.register("crm_requests", "Requests to the CRM by outcome", own.crm_requests.clone());
         metrics.register("crm_request_seconds", "Time until the CRM had answered", own.crm_seconds.clone());
@@ -50,6 +55,12 @@ impl BridgeMetrics {
             "Listed values that did not fit their type",
             own.withheld.clone(),
         );
+        metrics.register(
+            "policy_looks",
+            "Newer field policies by what came of them",
+            own.policy_looks.clone(),
+        );
+        metrics.register("policy_number", "Number of the field policy in force", own.policy_number.clone());
         own
     }
 
@@ -58,6 +69,15 @@ impl BridgeMetrics {
         let outcome = outcome.map_or_else(Trouble::as_str, |()| "ok");
         self.crm_requests.get_or_create(&Outcome { outcome }).inc();
         self.crm_seconds.observe(seconds);
+    }
+
+    pub(super) fn policy_look(&self, outcome: &'static str) {
+        self.policy_looks.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// The number of the policy in force.
+    pub fn policy_number(&self, number: u32) {
+        self.policy_number.set(i64::from(number));
     }
 
     pub(super) fn resolve(&self, outcome: &'static str) {

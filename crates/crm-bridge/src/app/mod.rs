@@ -9,6 +9,7 @@ mod kept;
 mod look;
 mod metrics;
 pub mod oversight;
+pub mod policies;
 pub mod resolve;
 pub mod reveal;
 pub mod show_card;

@@ -27,7 +27,7 @@ use self::profile::time::Times;
 use self::profile::{Operation, Profile, Purpose};
 use self::projection::{KeyWatch, Page, Record, read_list, read_one};
 use self::trouble::Trouble;
-use crate::policy::Entity;
+use crate::policy::{Entity, Policy};
 use crate::walls::Walls;
 
 /// What came of a question.
@@ -46,14 +46,15 @@ type UnderWay = Shared<BoxFuture<'static, Outcome>>;
 pub struct Connector(Arc<Inner>);
 
 struct Inner {
-    client: Client,
-    guard: Guard,
-    profile: Profile,
+    client: Arc<Client>,
+    guard: Arc<Guard>,
+    profile: Arc<Profile>,
     plans: Plans,
-    watch: KeyWatch,
+    watch: Arc<KeyWatch>,
     fillings: Fillings,
     walls: Walls,
-    report: Box<dyn Fn(Result<(), Trouble>, f64) + Send + Sync>,
+    report: Arc<dyn Fn(Result<(), Trouble>, f64) + Send + Sync>,
+    /// Questions under this plan; an answer to another plan's question would lack fields or have others.
     under_way: Mutex<HashMap<Question, UnderWay>>,
 }
 
@@ -143,9 +144,35 @@ impl Connector {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let Parts { client, guard, profile, plans, watch, settings, walls, report } = parts;
-        let under_way = Mutex::default();
-        let fillings = settings.0;
-        Self(Arc::new(Inner { client, guard, profile, plans, watch, fillings, walls, report, under_way }))
+        Self(Arc::new(Inner {
+            client: Arc::new(client),
+            guard: Arc::new(guard),
+            profile: Arc::new(profile),
+            plans,
+            watch: Arc::new(watch),
+            fillings: settings.0,
+            walls,
+            report: Arc::from(report),
+            under_way: Mutex::default(),
+        }))
+    }
+
+    /// The same connector, asking for what another policy lists. Questions under way end under the old one.
+    #[must_use]
+    pub fn under(&self, policy: &Policy) -> Self {
+        let inner = &*self.0;
+        Self(Arc::new(Inner {
+            client: Arc::clone(&inner.client),
+            guard: Arc::clone(&inner.guard),
+            profile: Arc::clone(&inner.profile),
+            plans: Plans::compile(policy, &inner.profile, inner.plans.limits())
+                .in_zone(inner.fillings.times.zone()),
+            watch: Arc::clone(&inner.watch),
+            fillings: inner.fillings.clone(),
+            walls: inner.walls,
+            report: Arc::clone(&inner.report),
+            under_way: Mutex::default(),
+        }))
     }
 
     /// Asks the CRM. Equal questions that are asked while one is under way share its answer.

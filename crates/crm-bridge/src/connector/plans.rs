@@ -44,6 +44,11 @@ impl Plans {
         }
     }
 
+    /// What an answer may be at most.
+    pub(super) fn limits(&self) -> Limits {
+        self.person.limits()
+    }
+
     /// The plan for the answer of an operation; none for those that have no records.
     #[must_use]
     pub fn of(&self, purpose: Purpose, operation: &Operation) -> Option<&Plan> {

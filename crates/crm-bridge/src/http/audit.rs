@@ -1,13 +1,13 @@
 //! `POST /v1/audit/head`.
 
 use actix_web::post;
-use actix_web::web::{Data, Json};
+use actix_web::web::Json;
 use bridge_contract::{AuditAnswer, AuditQuestion};
 use service_kit::Problem;
 
-use super::caller::Granted;
+use super::caller::{Current, Granted};
 use super::problems::problem;
-use crate::app::{self, Bridge};
+use crate::app;
 
 /// Exchange heads of the audit logs: the bridge writes the ticket service's into its own log and answers with its own.
 #[utoipa::path(
@@ -25,7 +25,7 @@ use crate::app::{self, Bridge};
 #[post("/v1/audit/head")]
 pub(super) async fn head(
     caller: Granted,
-    bridge: Data<Bridge>,
+    bridge: Current,
     question: Json<AuditQuestion>,
 ) -> Result<Json<AuditAnswer>, Problem> {
     let answer = app::audit::exchange_heads(&bridge, &caller.grant, &question).await;

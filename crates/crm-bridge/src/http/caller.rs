@@ -2,6 +2,7 @@
 //! so no operation can forget to check the token.
 
 use std::future::{Ready, ready};
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
@@ -12,10 +13,38 @@ use service_kit::Problem;
 use service_kit::http::RequestId;
 use service_kit::token::Verifier;
 
+use crate::app::Bridge;
+use crate::app::policies::Live;
+
 /// What the ticket service has signed for this request.
 pub(super) struct Granted {
     pub(super) grant: Grant,
     pub(super) request_id: String,
+}
+
+/// The bridge under the policy in force. Taken once a request, so that one policy decides from the question to the answer.
+pub(super) struct Current(Arc<Bridge>);
+
+impl std::ops::Deref for Current {
+    type Target = Bridge;
+
+    fn deref(&self) -> &Bridge {
+        &self.0
+    }
+}
+
+impl FromRequest for Current {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let live = request.app_data::<Data<Live>>();
+        ready(live.map(|live| Self(live.now())).ok_or_else(|| {
+            tracing::error!("this listener has no bridge");
+            Problem::new("internal", 500, "Something went wrong")
+                .request_id(RequestId::of(request).as_str().to_owned())
+        }))
+    }
 }
 
 impl FromRequest for Granted {

@@ -8,7 +8,7 @@ use service_kit::http as common;
 use service_kit::metrics::Metrics;
 use utoipa::ToSchema;
 
-use crate::app::Bridge;
+use crate::app::policies::Live;
 
 /// Whether the bridge can answer.
 #[derive(Serialize, ToSchema)]
@@ -19,6 +19,8 @@ pub(super) struct Readiness {
     database: &'static str,
     /// `asked` or `paused`. Without the CRM kept cards are shown, so this does not decide.
     crm: &'static str,
+    /// `current`, or `newer_refused`: a newer policy may not be used, and the one before stays in force; the log says why.
+    policy: &'static str,
 }
 
 /// The process answers.
@@ -38,16 +40,19 @@ pub(super) async fn live() -> HttpResponse {
     )
 )]
 #[get("/health/ready")]
-pub(super) async fn ready(bridge: Data<Bridge>) -> HttpResponse {
+pub(super) async fn ready(bridge: Data<Live>) -> HttpResponse {
+    let policy = if bridge.newer_is_refused() { "newer_refused" } else { "current" };
+    let bridge = bridge.now();
     let crm = if bridge.connector.is_paused() { "paused" } else { "asked" };
     match bridge.store.ping().await {
-        Ok(()) => HttpResponse::Ok().json(Readiness { status: "ready", database: "ok", crm }),
+        Ok(()) => HttpResponse::Ok().json(Readiness { status: "ready", database: "ok", crm, policy }),
         Err(error) => {
             tracing::error!(error = %error, "the database does not answer");
             HttpResponse::ServiceUnavailable().json(Readiness {
                 status: "not_ready",
                 database: "unavailable",
                 crm,
+                policy,
             })
         }
     }

@@ -21,7 +21,7 @@ use utoipa::OpenApi;
 use utoipa_actix_web::AppExt;
 use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
-use crate::app::Bridge;
+use crate::app::policies::Live;
 use crate::config::Config;
 
 /// How the API introduces itself.
@@ -53,8 +53,8 @@ impl utoipa::Modify for TokenScheme {
 /// What a listener needs.
 #[derive(Clone)]
 pub struct Listener {
-    /// The use cases.
-    pub bridge: Bridge,
+    /// The use cases, under the policy in force.
+    pub bridge: Live,
     /// Checks grants.
     pub verifier: Verifier,
     /// Everything that is counted.
@@ -94,7 +94,7 @@ pub fn configure(config: &mut web::ServiceConfig, listener: &Listener) {
         .url("/api/openapi.json", document);
     config
         .app_data(Data::new(listener.bridge.clone()))
-        .app_data(Data::new(listener.bridge.ids.clone()))
+        .app_data(Data::new(listener.bridge.now().ids.clone()))
         .app_data(Data::new(listener.verifier.clone()))
         .app_data(Data::new(listener.metrics.clone()))
         .app_data(problems::json_config(listener.body_bytes_max))

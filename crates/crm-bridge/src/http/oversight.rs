@@ -1,13 +1,13 @@
 //! `POST /v1/oversight`.
 
 use actix_web::post;
-use actix_web::web::{Data, Json};
+use actix_web::web::Json;
 use bridge_contract::{OversightAnswer, OversightQuestion};
 use service_kit::Problem;
 
-use super::caller::Granted;
+use super::caller::{Current, Granted};
 use super::problems::problem;
-use crate::app::{self, Bridge};
+use crate::app;
 
 /// Who looked at whom and why, what is used of the viewing budgets, and what supervisors are to know.
 #[utoipa::path(
@@ -25,7 +25,7 @@ use crate::app::{self, Bridge};
 #[post("/v1/oversight")]
 pub(super) async fn oversight(
     caller: Granted,
-    bridge: Data<Bridge>,
+    bridge: Current,
     question: Json<OversightQuestion>,
 ) -> Result<Json<OversightAnswer>, Problem> {
     let answer = app::oversight::oversight(&bridge, &caller.grant, &question).await;

@@ -1,16 +1,16 @@
 //! `POST /v1/resolve`, `/v1/card`, `/v1/reveal`.
 
 use actix_web::post;
-use actix_web::web::{Data, Json};
+use actix_web::web::Json;
 use bridge_contract::{
     CardQuestion, ChangesAnswer, ChangesQuestion, CustomerCard, ResolveAnswer, ResolveQuestion,
     RevealQuestion, RevealedField,
 };
 use service_kit::Problem;
 
-use super::caller::Granted;
+use super::caller::{Current, Granted};
 use super::problems::problem;
-use crate::app::{self, Bridge};
+use crate::app;
 
 /// Who is this? From a mail address or phone number to an opaque reference.
 #[utoipa::path(
@@ -28,7 +28,7 @@ use crate::app::{self, Bridge};
 #[post("/v1/resolve")]
 pub(super) async fn resolve(
     caller: Granted,
-    bridge: Data<Bridge>,
+    bridge: Current,
     question: Json<ResolveQuestion>,
 ) -> Result<Json<ResolveAnswer>, Problem> {
     let answer = app::resolve::resolve(&bridge, &caller.grant, &question).await;
@@ -50,7 +50,7 @@ pub(super) async fn resolve(
 #[post("/v1/customer-changes")]
 pub(super) async fn customer_changes(
     caller: Granted,
-    bridge: Data<Bridge>,
+    bridge: Current,
     question: Json<ChangesQuestion>,
 ) -> Result<Json<ChangesAnswer>, Problem> {
     let answer = app::customer_changes::customer_changes(&bridge, &caller.grant, &question).await;
@@ -76,7 +76,7 @@ pub(super) async fn customer_changes(
 #[post("/v1/card")]
 pub(super) async fn card(
     caller: Granted,
-    bridge: Data<Bridge>,
+    bridge: Current,
     question: Json<CardQuestion>,
 ) -> Result<Json<CustomerCard>, Problem> {
     let card = app::show_card::show_card(&bridge, &caller.grant, &question, &caller.request_id).await;
@@ -102,7 +102,7 @@ pub(super) async fn card(
 #[post("/v1/reveal")]
 pub(super) async fn reveal(
     caller: Granted,
-    bridge: Data<Bridge>,
+    bridge: Current,
     question: Json<RevealQuestion>,
 ) -> Result<Json<RevealedField>, Problem> {
     let field = app::reveal::reveal(&bridge, &caller.grant, &question, &caller.request_id).await;

@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use crate::app::Bridge;
 
+mod watch_policy;
+
+pub use self::watch_policy::watch_policy;
+
 const INTERVAL: Duration = Duration::from_secs(600);
 
 /// Removes cards that have passed their age, now and then, for ever.

@@ -3,7 +3,9 @@
 //! What is not listed does not exist for this program. Reading order: [`load`] (file to [`Policy`]), [`check`] (is it
 //! a policy that may be used), [`value`] (wall 3: is this a value that may pass), [`view`] (wall 4: who sees it how).
 
+pub mod approval;
 pub mod check;
+pub mod diff;
 pub mod explain;
 pub mod lexicon;
 pub mod load;

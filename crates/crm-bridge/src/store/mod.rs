@@ -4,6 +4,7 @@
 pub mod audit;
 mod changes;
 pub mod oversight;
+pub mod policies;
 mod schema;
 pub mod sync;
 pub mod vault;

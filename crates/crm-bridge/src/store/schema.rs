@@ -114,5 +114,36 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    policy_versions (hash) {
+        hash -> Text,
+        name -> Text,
+        number -> BigInt,
+        body -> Text,
+        kept_at -> BigInt,
+        kept_by -> Text,
+    }
+}
+
+diesel::table! {
+    policy_approvals (hash, approver) {
+        hash -> Text,
+        approver -> Text,
+        key_id -> Text,
+        signature -> Text,
+        at -> BigInt,
+    }
+}
+
+diesel::table! {
+    policy_activations (seq) {
+        seq -> BigInt,
+        hash -> Text,
+        grounds -> Text,
+        activated_by -> Text,
+        at -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(viewing_budgets, viewed_customers);
 diesel::allow_tables_to_appear_in_same_query!(customers, address_links, ticket_links, cards);

@@ -121,3 +121,51 @@ fn a_policy_that_may_not_be_used_stops_the_program_with_its_line() {
         assert!(!ok && text.contains("line 6") && text.contains("iban"), "{text}");
     }
 }
+
+#[test]
+fn two_persons_bring_a_policy_into_force_from_the_command_line() {
+    db_kit::testing::block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let run = |arguments: &[&str]| output(bridge(folder.path(), "http://127.0.0.1:9").args(arguments));
+        for name in ["anna", "boris"] {
+            let (ok, text) = run(&["keys", "generate", "--approver", &path(name)]);
+            assert!(ok && text.contains("[policy.approvers]"), "{text}");
+        }
+        let two = |arguments: &[&str]| {
+            let mut command = bridge(folder.path(), "http://127.0.0.1:9");
+            let (anna, boris) = (path("anna.pub"), path("boris.pub"));
+            let settings = std::fs::read_to_string(folder.path().join("bridge.toml")).unwrap();
+            let more = format!(
+                "[policy]\nsource = \"database\"\ntwo_persons = true\napprovers = {{ anna = \"{anna}\", boris = \"{boris}\" }}\n"
+            );
+            std::fs::write(folder.path().join("bridge.toml"), settings.replace("[policy]\n", &more)).unwrap();
+            output(command.args(arguments))
+        };
+        let (file, anna, boris) = (path("p.toml"), path("anna"), path("boris"));
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let text = std::fs::read_to_string(root.join("config/field-policy.toml")).unwrap();
+        std::fs::write(&file, &text).unwrap();
+        let (ok, text_1) = two(&["policy", "propose", &file, "--by", "anna", "--key", &anna]);
+        assert!(ok && text_1.contains("next: a second person runs `crm-bridge policy approve"), "{text_1}");
+        let (ok, refused) = two(&["policy", "activate", "--by", "anna", "--key", &anna]);
+        assert!(!ok && refused.contains("only anna has signed it"), "{refused}");
+        assert!(two(&["policy", "approve", "1", "--by", "boris", "--key", &boris]).0);
+        let (ok, active) = two(&["policy", "activate", "1", "--by", "boris", "--key", &boris]);
+        assert!(ok && active.contains("is in force") && active.contains("signed by anna"), "{active}");
+        let wider = text.replace("[person.mobile]\n", "[person.mobile] # wider\n").replace("show  = [\"line3\", \"supervisor\"]\nmask  = { roles = [\"line1\", \"line2\"], keep_last = 2, reveal = true }", "show  = [\"line1\", \"line2\", \"line3\", \"supervisor\"]").replace("number   = 1", "number   = 2");
+        std::fs::write(path("wider.toml"), wider).unwrap();
+        let (ok, diff) = two(&["policy", "diff", "active", &path("wider.toml")]);
+        let sentence =
+            "line1 now sees person.mobile in clear (was masked but for the last 2, in clear on request)";
+        assert!(ok && diff.contains(sentence), "{diff}");
+        let (ok, history) = two(&["policy", "history"]);
+        assert!(
+            ok && history.contains("approvals, by boris  (now)")
+                && history.contains("signed by anna with key"),
+            "{history}"
+        );
+        let (ok, page) = two(&["policy", "explain", "active", "--format", "html", "--language", "ru"]);
+        assert!(ok && page.contains("Одобрения") && page.contains("anna"), "{page}");
+    });
+}

@@ -11,6 +11,7 @@ mod followed;
 mod grants;
 mod lookups;
 mod oversight;
+mod policies;
 mod presets;
 mod schema;
 mod support;

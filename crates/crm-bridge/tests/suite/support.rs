@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use bridge_contract::{CustomerRef, FieldKey, Grant, Purpose, ViewerId, ViewerRole};
 use crm_bridge::app::Bridge;
+use crm_bridge::app::policies::Live;
 use crm_bridge::config::Config;
 use crm_bridge::http::{Listener, serve};
 use crm_bridge::store::vault::{Bond, Vault};
@@ -41,6 +42,7 @@ pub(crate) enum Down {
 /// A running bridge.
 pub(crate) struct Town {
     pub(crate) bridge: Bridge,
+    pub(crate) live: Live,
     pub(crate) url: String,
     pub(crate) crm_url: String,
     pub(crate) clock: Clock,
@@ -110,8 +112,9 @@ impl Town {
         let bridge =
             start::bridge(&config, database.database().clone(), clock.clone(), ids.clone(), &metrics)
                 .unwrap();
+        let live = start::live(&config, bridge.clone()).unwrap();
         let listener = Listener {
-            bridge: bridge.clone(),
+            bridge: live.clone(),
             verifier: start::verifier(&config, clock.clone()).unwrap(),
             metrics: metrics.clone(),
             body_bytes_max: config.limits.body_bytes_max,
@@ -126,6 +129,7 @@ impl Town {
         let crm_url = crm_url.to_owned();
         Self {
             bridge,
+            live,
             url,
             crm_url,
             clock,
@@ -183,6 +187,21 @@ impl Town {
     pub(crate) async fn card(&self, ticket: u64, customer_ref: &str, role: ViewerRole) -> (u16, Value) {
         let body = json!({ "version": 1, "ticket": ticket, "customer_ref": customer_ref });
         self.ask("/v1/card", &card_grant(ticket, customer_ref, role), &body).await
+    }
+
+    /// The card as a bridge shows it whose policy can change.
+    pub(crate) async fn card_under(
+        &self,
+        live: &Live,
+        ticket: u64,
+        customer_ref: &str,
+        role: ViewerRole,
+    ) -> Value {
+        let question = json!({ "version": 1, "ticket": ticket, "customer_ref": customer_ref });
+        let question = serde_json::from_value(question).unwrap();
+        let grant = card_grant(ticket, customer_ref, role);
+        let card = crm_bridge::app::show_card::show_card(&live.now(), &grant, &question, "req").await;
+        serde_json::to_value(card.unwrap()).unwrap()
     }
 
     pub(crate) async fn reveal(

@@ -140,6 +140,11 @@ impl Plan {
         self
     }
 
+    /// What an answer may be at most.
+    pub(in crate::connector) fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// The wanted members as paths, for the selection in a request. Generated, never written twice.
     #[must_use]
     pub fn selection(&self) -> &[Vec<String>] {

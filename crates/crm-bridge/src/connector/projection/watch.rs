@@ -163,6 +163,16 @@ impl KeyWatch {
         denied.sort_unstable();
         denied
     }
+
+    /// The same names with how often each came.
+    #[must_use]
+    pub fn over_shared_counts(&self) -> Vec<(String, u64)> {
+        let count = |member: String| {
+            let count = self.over_shared.get_or_create(&Member { member: member.clone() }).get();
+            (member, count)
+        };
+        self.over_shared_names().into_iter().map(count).collect()
+    }
 }
 
 #[cfg(test)]

@@ -134,7 +134,7 @@ impl Table {
                 || tokens.iter().any(|token| is_joined(token, phrase))
         });
         let found = words.chain(phrases.map(|(_, entry)| *entry)).filter_map(|entry| self.entries.get(entry));
-        found.max_by_key(|entry| entry.severity).map(|entry| Finding {
+        found.max_by_key(|entry| (entry.severity, entry.word.len())).map(|entry| Finding {
             severity: entry.severity,
             word: entry.word.clone(),
             group: entry.group.clone(),
