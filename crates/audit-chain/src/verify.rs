@@ -39,6 +39,16 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// As one word.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::No(_) => "no",
+            Self::Unproven(_) => "not_proven",
+        }
+    }
+
     /// Whether it is [`Verdict::No`].
     #[must_use]
     pub fn is_no(&self) -> bool {
@@ -147,6 +157,23 @@ impl Report {
     #[must_use]
     pub fn passes(&self) -> bool {
         !self.unaltered.is_no() && !self.complete.is_no()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "unaltered:     {}", self.unaltered)?;
+        writeln!(f, "complete:      {}", self.complete)?;
+        writeln!(f, "entries:       {}, up to number {}", self.entries, self.end.seq)?;
+        let from_the_record = match self.erased.checked_sub(self.erased_on_record) {
+            None | Some(0) => "",
+            Some(_) => " (some of them without an entry that says so)",
+        };
+        writeln!(f, "erased:        {}{from_the_record}", self.erased)?;
+        match self.countersigned {
+            Some(seq) => write!(f, "countersigned: up to entry {seq}"),
+            None => f.write_str("countersigned: nothing"),
+        }
     }
 }
 

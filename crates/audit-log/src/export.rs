@@ -7,7 +7,7 @@ use std::path::Path;
 use audit_chain::export::{
     ExportError, FORMAT, Manifest, Overview, Pins, check, closing_lines, entry_line, overview,
 };
-use audit_chain::{Digest, Link, PublicKey, Report};
+use audit_chain::{Digest, Link, PublicKey, Report, SignedHead};
 use db_kit::{Database, DbError};
 use diesel::prelude::*;
 use service_kit::Timestamp;
@@ -175,6 +175,29 @@ pub fn check_file(
     let pins = Pins { own, other: other_key };
     let report = read(path, |lines| check(lines, &view, other.as_ref(), pins))?;
     Ok((report, view.manifest))
+}
+
+/// The heads that an export holds: if it is the other service's export, heads of one's own log.
+///
+/// # Errors
+/// [`ExportFailed`] if the file is no export.
+pub fn heads_in_file(path: &Path) -> Result<Vec<SignedHead>, ExportFailed> {
+    Ok(read(path, |lines| overview(lines))?.heads)
+}
+
+/// A public key in a PEM file.
+///
+/// # Errors
+/// [`ExportFailed::File`].
+pub fn public_key_file(path: &Path) -> Result<PublicKey, ExportFailed> {
+    let failed = |cause| ExportFailed::File { path: path.display().to_string(), cause };
+    let text = std::fs::read_to_string(path).map_err(failed)?;
+    let text = text.trim();
+    // As PEM, or as `audit verify` prints it.
+    PublicKey::from_pem(text)
+        .ok()
+        .or_else(|| text.parse().ok())
+        .ok_or_else(|| failed(std::io::Error::other("not an Ed25519 public key")))
 }
 
 /// Runs `work` over the lines of a file. A line that can't be read ends them, and the manifest is then missing.

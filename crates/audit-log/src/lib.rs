@@ -25,7 +25,7 @@ use db_kit::{AnyConnection, Database, DbError, on_both};
 use diesel::prelude::*;
 use service_kit::{Ids, Timestamp};
 
-pub use self::export::{ExportFailed, Exported, check_file};
+pub use self::export::{ExportFailed, Exported, check_file, heads_in_file, public_key_file};
 pub use self::heads::{Conflict, Countersigned};
 pub use self::key::{KeyFileError, key_file, open_key};
 use self::rows::{HeadRow, Row, audit_head, audit_log};

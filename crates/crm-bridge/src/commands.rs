@@ -1,5 +1,6 @@
 //! What each command does.
 
+pub(crate) mod audit;
 pub(crate) mod policy;
 
 use std::io::Write;
@@ -39,6 +40,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
             generate_keys(cache.as_deref(), approver.as_deref())
         }
         Command::Policy(command) => wait(policy::run(settings()?, command)),
+        Command::Audit(command) => wait(audit::run(settings, command)),
         Command::Profile(ProfileCommand::List) => list_profiles(),
     }
 }

@@ -42,6 +42,9 @@ enum Command {
     /// How CRMs are asked
     #[command(subcommand)]
     Profile(ProfileCommand),
+    /// Who did what, on the record
+    #[command(subcommand)]
+    Audit(commands::audit::AuditCommand),
 }
 
 #[derive(Subcommand)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bridge_contract::{
+    AuditAnswer, AuditHead, AuditQuestion,
     BrokenGlass, CardQuestion, ChangesAnswer, ChangesQuestion, CustomerCard, CustomerChange, CustomerRef,
     FieldKey, Grant, LookupEmail, LookupPhone, OversightAnswer, OversightAsk, OversightFound,
     OversightQuestion, Purpose, ResolveAnswer, ResolveOutcome, ResolveQuestion, RevealQuestion,
@@ -61,6 +62,11 @@ pub enum BridgeError {
     /// What was asked by is neither a mail address nor a phone number to the bridge.
     #[error("the bridge can't look anybody up by that")]
     LookupMissing,
+    /// The heads of both audit logs do not fit each other.
+    #[error(
+        "the bridge says that one of both audit logs was cut off, rewritten or set back; run `audit verify` in both"
+    )]
+    AuditConflict,
     /// The operator has looked at too many customers; when the next may be looked at.
     #[error("the viewing budget is spent for another {retry_after_s} s")]
     BudgetSpent {
@@ -86,7 +92,8 @@ pub enum BridgeError {
 
 impl BridgeError {
     /// The code, the status for our caller, and what it means. The first of a kind is the one that we tell.
-    const CODES: [(&'static str, u16, Self); 9] = [
+    const CODES: [(&'static str, u16, Self); 10] = [
+        ("audit_head_conflict", 409, Self::AuditConflict),
         ("grant_refused", 403, Self::GrantRefused),
         ("token_invalid", 403, Self::GrantRefused),
         ("lookup_missing", 422, Self::LookupMissing),
@@ -324,6 +331,19 @@ impl BridgeClient {
         } else {
             Err(BridgeError::Unavailable("the bridge answered with another field"))
         }
+    }
+
+    /// Hands over a head of this service's audit log and takes the bridge's; without a head asks only which it has.
+    ///
+    /// # Errors
+    /// Any [`BridgeError`]; [`BridgeError::AuditConflict`] if one of both logs is not what it was.
+    pub async fn audit_head(
+        &self,
+        head: Option<AuditHead>,
+        request_id: &str,
+    ) -> Result<AuditAnswer, BridgeError> {
+        let grant = Grant { ticket: 0, purpose: Purpose::AuditHead {} };
+        self.ask("v1/audit/head", grant, &AuditQuestion { version: Version, head }, request_id).await
     }
 
     async fn ask<Q: Serialize, A: DeserializeOwned>(

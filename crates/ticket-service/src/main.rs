@@ -1,5 +1,7 @@
 //! The command line of the ticket service.
 
+mod commands;
+
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -56,6 +58,11 @@ enum Command {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Who did what, on the record.
+    Audit {
+        #[command(subcommand)]
+        command: commands::audit::AuditCommand,
+    },
     /// Keys between the services.
     Keys {
         #[command(subcommand)]
@@ -79,7 +86,7 @@ enum KeysCommand {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match run(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             complain(&format!("ticket-service: {error:#}"));
             ExitCode::FAILURE
@@ -98,9 +105,12 @@ fn say(text: &str) -> anyhow::Result<()> {
     Ok(out.flush()?)
 }
 
-fn run(arguments: Arguments) -> anyhow::Result<()> {
+fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let read = || Config::read(arguments.config.as_deref());
-    match arguments.command {
+    let done = match arguments.command {
+        Command::Audit { command } => {
+            return block_on(commands::audit::run(|| logged(read()?), command));
+        }
         Command::Openapi => say(&http::document().to_pretty_json()?),
         Command::Keys { command: KeysCommand::Generate { private, public } } => {
             generate_keys(&private, &public)
@@ -117,7 +127,8 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Migrate => block_on(migrate(logged(read()?)?)),
         Command::Seed { tickets, seed } => block_on(fill(logged(read()?)?, tickets, seed)),
         Command::CreateAdmin { email, name } => block_on(create_admin(logged(read()?)?, &email, &name)),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 fn logged(config: Config) -> anyhow::Result<Config> {
@@ -125,7 +136,7 @@ fn logged(config: Config) -> anyhow::Result<Config> {
     Ok(config)
 }
 
-fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(work)
 }
 

@@ -2,16 +2,20 @@
 
 use std::io::Write;
 use std::net::TcpListener;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::{HttpServer, web};
 use anyhow::Context;
+use audit_log::chain::PublicKey;
 use db_kit::Database;
+use service_kit::token::read_key_file;
 use service_kit::{Clock, Ids};
 
 use crate::app::App;
+use crate::app::audit::heads;
 use crate::bridge::BridgeClient;
 use crate::config::Config;
 use crate::http;
@@ -31,7 +35,19 @@ pub async fn open(config: Config) -> anyhow::Result<App> {
     let clock = Clock::system();
     let ids = Ids::random(clock.clone());
     let bridge = BridgeClient::from_config(&config.bridge, clock.clone(), ids.clone())?;
-    Ok(App::new(config, database, clock, ids).with_bridge(bridge))
+    let key = audit_log::open_key(&config.audit.key_file, &config.database.url, &ids)?;
+    let other_audit_key = other_audit_key(&config.audit.other_key_file)?;
+    let mut app = App::new(config, database, clock, ids, key).with_bridge(bridge);
+    app.other_audit_key = other_audit_key;
+    Ok(app)
+}
+
+fn other_audit_key(file: &Path) -> anyhow::Result<Option<PublicKey>> {
+    if file.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let pem = read_key_file(file).context("[audit] other_key_file")?;
+    Ok(Some(PublicKey::from_pem(pem.expose()).context("[audit] other_key_file")?))
 }
 
 /// A running listener.
@@ -74,6 +90,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let grace = Duration::from_secs(config.server.shutdown_s);
     let app = open(config).await?;
     app.store.follow_other_nodes()?;
+    heads::started(&app).await?;
     let jobs = Runner::start(app.clone()).await?;
     let running = listen(&app).with_context(|| format!("[server] listen = {listen_on} can't be used"))?;
     announce(&running.address)?;
@@ -84,6 +101,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         tracing::warn!("some requests were not finished in time");
     }
     jobs.ended().await;
+    heads::stopped(&app).await;
     app.store.database().close().await;
     tracing::info!("stopped");
     Ok(())

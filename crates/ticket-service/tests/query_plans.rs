@@ -69,7 +69,8 @@ mod plans {
             let database = TestDatabase::sqlite(&MIGRATIONS).await;
             let watched: Database = database.reopened(|config| config.slow_statement_ms = 0).await;
             let clock = Clock::system();
-            let store = Store::new(watched, clock.clone(), Ids::seeded(clock, 1));
+            let key = audit_log::chain::AuditKey::from_seed(&[7; 32]).unwrap();
+            let store = Store::new(watched, clock.clone(), Ids::seeded(clock, 1), key);
             Self { store, statements, _database: database }
         }
 

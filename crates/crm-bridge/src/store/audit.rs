@@ -129,6 +129,21 @@ pub(super) fn answered(event: Event, refs: &[String]) -> Event {
     }
 }
 
+/// The entry about a verification.
+#[must_use]
+pub fn verified(at: Timestamp, report: &Report) -> Event {
+    Event::new(at, "system", "audit.verified")
+        .with("unaltered", report.unaltered.as_str())
+        .with("complete", report.complete.as_str())
+        .with("entries", report.entries)
+}
+
+/// The entry about an export.
+fn exported(at: Timestamp, stretch: Exported) -> Event {
+    let event = Event::new(at, "system", "audit.exported");
+    event.with("first", stretch.first).with("last", stretch.last)
+}
+
 impl Store {
     /// Records what is not done in a transaction of this store.
     ///
@@ -182,7 +197,7 @@ impl Store {
         self.audit.verify(&self.database, held, other_key).await
     }
 
-    /// Writes a stretch of the log for an auditor.
+    /// Writes a stretch of the log for an auditor, and records that.
     ///
     /// # Errors
     /// [`ExportFailed`].
@@ -192,6 +207,8 @@ impl Store {
         now: Timestamp,
         path: &std::path::Path,
     ) -> Result<Exported, ExportFailed> {
-        self.audit.export(&self.database, stretch, now, path).await
+        let stretch = self.audit.export(&self.database, stretch, now, path).await?;
+        self.record(exported(now, stretch)).await?;
+        Ok(stretch)
     }
 }

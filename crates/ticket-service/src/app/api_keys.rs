@@ -7,9 +7,11 @@ use utoipa::ToSchema;
 use crate::app::sign_in::{KEY_PREFIX, new_token, scopes_of, sha256};
 use crate::app::{App, permit};
 use crate::domain::actor::KeyScope;
+use crate::domain::audit::Deed;
 use crate::domain::{Actor, PersonName, Role};
 use crate::error::TicketError;
 use crate::store::api_keys::{self, ApiKeyRecord};
+use crate::store::audit;
 
 /// An API key, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -120,6 +122,10 @@ pub async fn create(app: &App, actor: &Actor, new: NewApiKey) -> Result<MadeApiK
                 revoked_at: None,
             };
             api_keys::insert(scope, record.clone())?;
+            audit::record(scope, Deed::ApiKeyMade, |event| {
+                let scopes = record.scopes.replace(' ', ",");
+                event.with("key", &record.id).with("as", record.role).with("scopes", scopes)
+            });
             Ok(record)
         })
         .await?;
@@ -134,7 +140,12 @@ pub async fn create(app: &App, actor: &Actor, new: NewApiKey) -> Result<MadeApiK
 pub async fn revoke(app: &App, actor: &Actor, id: String) -> Result<(), TicketError> {
     permit::admin(actor)?;
     tracing::info!(key.id = id, actor.id = actor.caller_key(), "an API key is being revoked");
-    app.store.write(actor, move |scope| api_keys::revoke(scope, &id)).await?;
+    app.store
+        .write(actor, move |scope| {
+            audit::record(scope, Deed::ApiKeyRevoked, |event| event.with("key", &id));
+            api_keys::revoke(scope, &id)
+        })
+        .await?;
     app.sign_ins.forget_all();
     Ok(())
 }

@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::domain::Actor;
 use crate::error::TicketError;
 use crate::store::customers::{self, Link};
-use crate::store::{Scope, tickets};
+use crate::store::{Scope, audit, tickets};
 
 /// So many tickets of one customer are changed in one transaction.
 const BATCH: i64 = 50;
@@ -61,6 +61,9 @@ fn follow_batch(scope: &mut Scope<'_>, change: &CustomerChange) -> Result<usize,
             Link::Merged(into) => Some(into.as_str()),
             _ => None,
         };
+        if link == Link::Erased {
+            audit::forget_customer(scope, old);
+        }
         customers::replace_candidate(scope, old, new)?;
         customers::set_followed(scope, change.number)?;
     }

@@ -7,6 +7,7 @@ use crate::app::{App, permit};
 use crate::domain::actor::KeyScope;
 use crate::domain::{Actor, CustomerState, TicketNumber};
 use crate::error::TicketError;
+use crate::store::audit;
 use crate::store::customers::{self, Link};
 use crate::store::tickets::{self, TicketRow};
 
@@ -67,6 +68,7 @@ pub(crate) async fn mark_erased(
                 customers::set(scope, &row.ticket, &Link::Erased)?;
             } else {
                 customers::drop_candidate(scope, &row.ticket, &erased)?;
+                audit::forget_customer(scope, &erased);
             }
             Ok(())
         })

@@ -6,12 +6,13 @@ use utoipa::ToSchema;
 
 use crate::app::sign_in::Credential;
 use crate::app::{App, permit};
+use crate::domain::audit::Deed;
 use crate::domain::password::NewPassword;
 use crate::domain::ticket::{UnknownName, named_enum};
 use crate::domain::{Actor, Line, Role};
 use crate::error::TicketError;
 use crate::store::operators::OperatorRecord;
-use crate::store::{operators, sessions};
+use crate::store::{audit, operators, sessions};
 
 use std::fmt;
 use std::str::FromStr;
@@ -157,6 +158,7 @@ pub async fn change_password(
             operator.version += 1;
             let id = operator.id.clone();
             operators::update(scope, operator)?;
+            audit::record(scope, Deed::PasswordChanged, |event| event);
             sessions::delete_all_of(scope, &id, kept.as_deref())
         })
         .await?;

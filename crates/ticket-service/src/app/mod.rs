@@ -2,6 +2,7 @@
 
 pub mod api_keys;
 pub mod attachments;
+pub mod audit;
 pub mod break_glass;
 pub mod change_ticket;
 pub mod close_resolved;
@@ -33,6 +34,7 @@ pub mod view;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use audit_log::chain::{AuditKey, PublicKey};
 use db_kit::Database;
 use service_kit::metrics::Metrics;
 use service_kit::{Clock, Ids};
@@ -70,6 +72,8 @@ pub struct App {
     pub sign_ins: Arc<SignInCache>,
     /// The way to the CRM bridge, if there is one.
     pub bridge: Option<BridgeClient>,
+    /// The public key of the bridge's audit log, if the settings name it.
+    pub other_audit_key: Option<PublicKey>,
     /// Attached files.
     pub files: FileStore,
     /// Who has which ticket open.
@@ -108,8 +112,8 @@ impl Limits {
 }
 
 impl App {
-    /// Puts the service together over an opened and migrated database.
-    pub fn new(config: Config, database: Database, clock: Clock, ids: Ids) -> Self {
+    /// Puts the service together over an opened and migrated database; `key` is the audit log's.
+    pub fn new(config: Config, database: Database, clock: Clock, ids: Ids, key: AuditKey) -> Self {
         let metrics = Metrics::new("guichet_tickets");
         Self {
             bridge: None,
@@ -117,7 +121,8 @@ impl App {
             presence: Presence::new(clock.clone()),
             listeners: Listeners::default(),
             job_metrics: JobMetrics::registered_in(&metrics),
-            store: Store::new(database, clock.clone(), ids.clone()),
+            store: Store::new(database, clock.clone(), ids.clone(), key),
+            other_audit_key: None,
             metrics,
             passwords: Passwords::new(ids.clone()),
             limits: Arc::new(Limits::new(&clock, &config)),

@@ -6,12 +6,13 @@ use utoipa::ToSchema;
 
 use crate::app::{App, permit};
 use crate::domain::actor::KeyScope;
+use crate::domain::audit::Deed;
 use crate::domain::password::NewPassword;
 use crate::domain::text::initials;
 use crate::domain::{Actor, EmailAddress, Line, PersonName, Role};
 use crate::error::TicketError;
 use crate::store::operators::OperatorRecord;
-use crate::store::{Scope, operators, sessions};
+use crate::store::{Scope, audit, operators, sessions};
 
 /// An operator as colleagues see them; administrators see more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -137,6 +138,9 @@ pub async fn create(app: &App, actor: &Actor, new: NewOperator) -> Result<Operat
                 version: 1,
             };
             operators::insert(scope, record.clone())?;
+            audit::record(scope, Deed::OperatorAdded, |event| {
+                event.with("operator", &record.id).with("as", record.role)
+            });
             Ok(record)
         })
         .await?;
@@ -170,6 +174,7 @@ pub async fn change(
                 return Err(TicketError::VersionConflict(Box::new(current.unwrap_or_default())));
             }
             let was_admin = is_active_admin(&record);
+            let what = changed(&change);
             let ends_sessions = change.active == Some(false) || password_hash.is_some();
             apply(&mut record, change, password_hash);
             if was_admin && !is_active_admin(&record) {
@@ -180,12 +185,28 @@ pub async fn change(
             }
             record.version += 1;
             operators::update(scope, record.clone())?;
+            audit::record(scope, Deed::OperatorChanged, |event| {
+                let event = event.with("operator", &record.id).with("changed", what);
+                event.with("as", record.role).with("active", record.active)
+            });
             Ok(record)
         })
         .await?;
     app.sign_ins.forget_all();
     tracing::info!(operator.id = record.id, actor.id = actor.caller_key(), "an operator was changed");
     Ok(view(record, true))
+}
+
+/// Which members a change names, for the record.
+fn changed(change: &OperatorChange) -> String {
+    let named = [
+        ("email", change.email.is_some()),
+        ("name", change.name.is_some()),
+        ("role", change.role.is_some()),
+        ("active", change.active.is_some()),
+        ("password", change.password.is_some()),
+    ];
+    named.iter().filter(|(_, is_named)| *is_named).map(|(name, _)| *name).collect::<Vec<_>>().join(",")
 }
 
 fn apply(record: &mut OperatorRecord, change: OperatorChange, password_hash: Option<String>) {

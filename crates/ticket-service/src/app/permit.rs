@@ -45,3 +45,15 @@ pub fn person(actor: &Actor) -> Result<&str, TicketError> {
         _ => Err(TicketError::Forbidden("Only people who signed in may do this, not API keys.")),
     }
 }
+
+/// The caller watches over the others: a supervisor or an administrator, or a key with such a role and the scope `admin`.
+///
+/// # Errors
+/// [`TicketError::Forbidden`] for everybody else.
+pub fn overseer(actor: &Actor) -> Result<(), TicketError> {
+    scope(actor, KeyScope::Admin)?;
+    match (&actor.caller, actor.role) {
+        (Caller::System, _) | (_, Some(Role::Admin | Role::Supervisor)) => Ok(()),
+        _ => Err(TicketError::Forbidden("Only supervisors and administrators may do this. Ask one of them.")),
+    }
+}

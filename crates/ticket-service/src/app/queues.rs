@@ -3,9 +3,10 @@
 use crate::app::view::Queue;
 use crate::app::{App, permit};
 use crate::domain::actor::KeyScope;
+use crate::domain::audit::Deed;
 use crate::domain::{Actor, QueueName};
 use crate::error::TicketError;
-use crate::store::{queues, tickets};
+use crate::store::{audit, queues, tickets};
 
 /// All queues in their order.
 ///
@@ -25,7 +26,9 @@ pub async fn add_queue(app: &App, actor: &Actor, name: QueueName) -> Result<Queu
     app.store
         .write(actor, move |scope| {
             let last = queues::list(scope)?.iter().map(|queue| queue.position).max();
-            queues::add(scope, &name, last.map_or(0, |last| last.saturating_add(1))).map(Queue::from)
+            let queue = queues::add(scope, &name, last.map_or(0, |last| last.saturating_add(1)))?;
+            audit::record(scope, Deed::QueueAdded, |event| event.with("queue", &queue.id));
+            Ok(queue.into())
         })
         .await
 }
@@ -66,6 +69,9 @@ pub async fn change_queue(
             queue.position = changes.position.unwrap_or(queue.position);
             queue.active = changes.active.unwrap_or(queue.active);
             queues::save(scope, &queue, &name)?;
+            audit::record(scope, Deed::QueueChanged, |event| {
+                event.with("queue", &queue.id).with("position", queue.position).with("active", queue.active)
+            });
             Ok(queue.into())
         })
         .await

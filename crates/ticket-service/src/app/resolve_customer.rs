@@ -7,10 +7,11 @@ use crate::app::view::Ticket;
 use crate::app::{App, permit};
 use crate::bridge::BridgeError;
 use crate::domain::actor::KeyScope;
+use crate::domain::audit::Deed;
 use crate::domain::{Actor, CustomerState, TicketNumber};
 use crate::error::TicketError;
 use crate::store::customers::Link;
-use crate::store::tickets;
+use crate::store::{audit, tickets};
 
 /// By what somebody is looked up; at least one of both.
 #[derive(Clone, Debug)]
@@ -61,7 +62,16 @@ pub async fn look_up_again(
     if look_up.email.is_none() && look_up.phone.is_none() {
         return Err(TicketError::invalid("email", "is missing, and so is phone; give one of both"));
     }
-    app.store.read(actor, move |scope| tickets::find(scope, number)).await?;
+    let by = [("email", look_up.email.is_some()), ("phone", look_up.phone.is_some())];
+    let by: Vec<&str> = by.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
+    let by = by.join(",");
+    app.store
+        .write(actor, move |scope| {
+            tickets::find(scope, number)?;
+            audit::record(scope, Deed::CustomerLookedUp, |event| event.ticket(number.0).with("by", by));
+            Ok(())
+        })
+        .await?;
     let asked_by = ViewerId::new(actor.caller_key()).ok();
     let link = ask(app, number, look_up, asked_by, request_id).await?;
     let row = set_link(app, actor, number, link, |_| true).await?;

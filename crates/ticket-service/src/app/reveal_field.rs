@@ -6,9 +6,10 @@ use crate::app::App;
 use crate::app::link_customer::mark_erased;
 use crate::app::show_card::{linked_customer, viewer};
 use crate::bridge::BridgeError;
+use crate::domain::audit::Deed;
 use crate::domain::{Actor, TicketNumber};
 use crate::error::TicketError;
-use crate::store::tickets;
+use crate::store::{Scope, audit, tickets};
 
 /// Shows one masked field of the customer whom the ticket belongs to.
 ///
@@ -26,6 +27,14 @@ pub async fn reveal_field(
     let row = app.store.read(actor, move |scope| tickets::find(scope, number)).await?;
     let customer_ref = linked_customer(&row.ticket)?;
     let bridge = app.bridge.as_ref().ok_or(TicketError::NotFound("customer of this ticket"))?;
+    let (whom, what) = (customer_ref.to_string(), field.as_str().to_owned());
+    let asked = move |scope: &mut Scope<'_>| {
+        audit::record(scope, Deed::RevealAsked, |event| {
+            event.ticket(number.0).customer(whom).with("field", what)
+        });
+        Ok(())
+    };
+    app.store.write(actor, asked).await?;
     match bridge.reveal(&viewer, number, &customer_ref, &field, request_id).await {
         Ok(revealed) => Ok(revealed),
         Err(error) => {

@@ -3,11 +3,12 @@
 use service_kit::{Ids, Timestamp};
 
 use crate::app::App;
+use crate::domain::audit::Deed;
 use crate::domain::html::MessageBody;
 use crate::domain::{Actor, Channel, EmailAddress, Line, MessageKind, PersonName, Priority, Status};
 use crate::error::TicketError;
 use crate::store::messages::MessageRecord;
-use crate::store::{Scope, events, messages, queues, requesters, search, tickets};
+use crate::store::{Scope, audit, events, messages, queues, requesters, search, tickets};
 
 /// Tickets written in one transaction: enough to share the wait for the disk; SQLite's savepoints get slow with more.
 const BATCH_TICKETS: u64 = 64;
@@ -99,6 +100,8 @@ pub async fn seed(app: &App, count: u64, seed: u64) -> Result<(), TicketError> {
                     insert(scope, &draw, &queue_ids, count - place)?;
                 }
                 scope.forget_announcements();
+                let tickets = batch;
+                audit::record(scope, Deed::Seeded, |event| event.with("tickets", tickets));
                 Ok(())
             })
             .await?;

@@ -9,10 +9,11 @@ use crate::app::link_customer::mark_erased;
 use crate::app::{App, oversight, permit};
 use crate::bridge::{BridgeClient, BridgeError, Viewer};
 use crate::domain::actor::{KeyScope, Role};
+use crate::domain::audit::Deed;
 use crate::domain::{Actor, CustomerState, TicketNumber};
 use crate::error::TicketError;
-use crate::store::customers;
 use crate::store::tickets::{self, TicketRecord};
+use crate::store::{Scope, audit, customers};
 
 /// What the card pane shows.
 #[derive(Debug, Serialize, ToSchema)]
@@ -63,17 +64,10 @@ pub async fn show_card(
     request_id: &str,
 ) -> Result<CardView, TicketError> {
     let viewer = viewer(actor)?;
-    let (ticket, candidates) = app
-        .store
-        .read(actor, move |scope| {
-            let ticket = tickets::find(scope, number)?.ticket;
-            let several = ticket.customer_state == CustomerState::Several;
-            let candidates = if several { customers::candidates(scope, &ticket)? } else { vec![] };
-            Ok((ticket, candidates))
-        })
-        .await?;
+    let (ticket, candidates) = app.store.read(actor, move |scope| customers_of(scope, number)).await?;
     let Some(viewer) = viewer else { return Ok(CardView::Withheld {}) };
     let Some(bridge) = &app.bridge else { return Ok(CardView::None {}) };
+    asked(app, actor, number, ticket.customer_ref.iter().chain(&candidates)).await?;
     let look = Look { app, bridge, viewer, number, glass, request_id };
     match ticket.customer_state {
         CustomerState::Pending => Ok(CardView::Pending {}),
@@ -82,6 +76,36 @@ pub async fn show_card(
         CustomerState::Linked => look.at_one(linked_customer(&ticket)?).await,
         CustomerState::Several => look.at_several(&candidates).await,
     }
+}
+
+fn customers_of(
+    scope: &mut Scope<'_>,
+    number: TicketNumber,
+) -> Result<(TicketRecord, Vec<String>), TicketError> {
+    let ticket = tickets::find(scope, number)?.ticket;
+    let several = ticket.customer_state == CustomerState::Several;
+    let candidates = if several { customers::candidates(scope, &ticket)? } else { vec![] };
+    Ok((ticket, candidates))
+}
+
+/// Puts on the record whose cards are asked for, before they are.
+async fn asked(
+    app: &App,
+    actor: &Actor,
+    number: TicketNumber,
+    whose: impl Iterator<Item = &String>,
+) -> Result<(), TicketError> {
+    let whose: Vec<String> = whose.cloned().collect();
+    if whose.is_empty() {
+        return Ok(());
+    }
+    let record = move |scope: &mut Scope<'_>| {
+        for customer_ref in whose {
+            audit::record(scope, Deed::CardAsked, |event| event.ticket(number.0).customer(customer_ref));
+        }
+        Ok(())
+    };
+    app.store.write(actor, record).await
 }
 
 /// The customer whom the ticket belongs to.

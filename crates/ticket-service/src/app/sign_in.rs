@@ -10,10 +10,11 @@ use crate::app::me::{Me, me_of};
 use crate::app::rate_limit::caller_of;
 use crate::app::sign_in_cache::FoundSignIn;
 use crate::domain::actor::KeyScope;
+use crate::domain::audit::Deed;
 use crate::domain::{Actor, EmailAddress, ScopeSet};
 use crate::error::TicketError;
 use crate::store::sessions::SessionRecord;
-use crate::store::{api_keys, operators, sessions};
+use crate::store::{Scope, api_keys, audit, operators, sessions};
 
 /// What the secrets of API keys begin with, so that people and scanners recognise them.
 pub const KEY_PREFIX: &str = "gk_";
@@ -84,11 +85,21 @@ pub async fn sign_in(
     let wanted = folded.clone();
     let found =
         app.store.read(&Actor::system(), move |scope| operators::find_by_email(scope, &wanted)).await?;
+    let known = found.as_ref().map(|operator| operator.id.clone());
     let found = found.filter(|operator| operator.active);
     let stored = found.as_ref().map(|operator| operator.password_hash.clone());
     let fits = app.passwords.fits(password, stored).await?;
     let Some(operator) = found.filter(|_| fits) else {
         tracing::warn!(client.network = %caller, "a sign-in was refused");
+        let refused = move |scope: &mut Scope<'_>| {
+            // Whose address it was, if it was anybody's; never what was typed.
+            audit::record(scope, Deed::SignInRefused, |event| match &known {
+                Some(id) => event.with("operator", id),
+                None => event,
+            });
+            Ok(())
+        };
+        app.store.write(&Actor::public(), refused).await?;
         return Err(TicketError::CredentialsWrong);
     };
     app.limits.sign_in_address.forgive(&caller);
@@ -112,6 +123,8 @@ pub async fn sign_in(
                 expires_at: scope.now.plus_ms(periods.absolute_ms()).ms(),
             };
             sessions::insert(scope, &session)?;
+            scope.actor = Actor::operator(now.id.clone(), now.name.clone(), now.role);
+            audit::record(scope, Deed::SignedIn, |event| event);
             Ok(me_of(now))
         })
         .await?;
@@ -127,7 +140,12 @@ pub async fn sign_out(app: &App, actor: &Actor, credential: &Credential) -> Resu
     let Credential::Session { hash } = credential.clone() else {
         return Err(TicketError::Forbidden("An API key has no session to end; revoke the key instead."));
     };
-    app.store.write(actor, move |scope| sessions::delete(scope, &hash)).await?;
+    app.store
+        .write(actor, move |scope| {
+            audit::record(scope, Deed::SignedOut, |event| event);
+            sessions::delete(scope, &hash)
+        })
+        .await?;
     app.sign_ins.forget_all();
     Ok(())
 }

@@ -23,6 +23,8 @@ pub enum Job {
     CloseResolved {},
     /// Remove what nobody will ask for again: files that were never sent, old idempotency keys.
     TidyUp {},
+    /// Exchange heads of the audit logs with the bridge, if it is time.
+    ExchangeHeads {},
     /// Ask the bridge which customers were erased or merged.
     FollowCustomers {},
     /// Tell supervisors what is new to know, and compare looks with work.
@@ -31,7 +33,8 @@ pub enum Job {
 
 impl Job {
     /// The jobs that never end but come again: id, job, and milliseconds from the end of one run to the next.
-    pub const RECURRING: [(&'static str, Self, i64); 4] = [
+    pub const RECURRING: [(&'static str, Self, i64); 5] = [
+        ("job_exchange_heads", Self::ExchangeHeads {}, 60 * 1_000),
         ("job_close_resolved", Self::CloseResolved {}, 10 * 60 * 1_000),
         ("job_tidy_up", Self::TidyUp {}, 60 * 60 * 1_000),
         ("job_follow_customers", Self::FollowCustomers {}, 60 * 1_000),

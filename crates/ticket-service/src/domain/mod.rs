@@ -1,6 +1,7 @@
 //! The rules that need no I/O: who may see and do what, how a ticket moves, what a text may look like.
 
 pub mod actor;
+pub mod audit;
 pub mod file_name;
 pub mod html;
 pub mod job;

@@ -2,6 +2,7 @@
 
 pub mod api_keys;
 mod attachments;
+mod audit;
 mod card;
 mod cursor;
 mod events;
@@ -45,6 +46,7 @@ fn api(config: &mut ServiceConfig<'_>) {
         .configure(search::routes)
         .configure(queues::routes)
         .configure(api_keys::routes)
+        .configure(audit::routes)
         .configure(public::routes);
     config.service(v1);
     health::routes(config);

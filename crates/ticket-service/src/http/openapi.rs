@@ -47,6 +47,7 @@ const DOCS_PATH: &str = "/api/docs";
         (name = "queues", description = "Queues and tags"),
         (name = "operators", description = "The people of support"),
         (name = "api-keys", description = "Access for programs"),
+        (name = "audit", description = "Who did what, on the record"),
         (name = "public", description = "For anybody"),
         (name = "health", description = "For load balancers and service managers"),
     )

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
+use service_kit::http::with_request_id;
 use service_kit::metrics::Metrics;
 
 pub use crate::domain::job::Job;
 pub use runner::Runner;
 
-use crate::app::{App, close_resolved, follow_customers, oversight, resolve_customer, tidy_up};
+use crate::app::{App, audit, close_resolved, follow_customers, oversight, resolve_customer, tidy_up};
 use crate::domain::TicketNumber;
 use crate::domain::job::{ATTEMPTS_MAX, retry_delay_ms};
 use crate::error::TicketError;
@@ -75,7 +76,7 @@ async fn claim(app: &App, runner: &str, limit: i64) -> Result<Vec<Claim>, Ticket
 async fn run_claimed(app: &App, runner: &str, claim: Claim) -> Result<(), TicketError> {
     let Claim { id, job, attempt } = claim;
     let result = match &job {
-        Ok(job) => tokio::time::timeout(JOB_TIMEOUT, run(app, &id, job))
+        Ok(job) => tokio::time::timeout(JOB_TIMEOUT, with_request_id(&id, run(app, &id, job)))
             .await
             .unwrap_or_else(|_| Err(TicketError::Internal("it took too long".into()))),
         Err(error) => Err(TicketError::Internal(format!("this version does not know the job: {error}"))),
@@ -116,6 +117,7 @@ async fn run(app: &App, id: &str, job: &Job) -> Result<(), TicketError> {
             resolve_customer::resolve_opened(app, TicketNumber(*ticket), id).await
         }
         Job::CloseResolved {} => close_resolved::close_resolved(app).await.map(drop),
+        Job::ExchangeHeads {} => audit::heads::exchange_if_due(app, id).await.map(drop),
         Job::TidyUp {} => tidy_up::tidy_up(app).await,
         Job::WatchOversight {} => oversight::review::watch(app, id).await,
         Job::FollowCustomers {} => follow_customers::follow_customers(app, id).await.map(drop),

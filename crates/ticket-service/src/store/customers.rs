@@ -4,11 +4,12 @@ use db_kit::on_both;
 use diesel::prelude::*;
 
 use crate::domain::CustomerState;
+use crate::domain::audit::Deed;
 use crate::error::TicketError;
-use crate::store::Scope;
 use crate::store::events::{self, FieldChange};
 use crate::store::schema::{customer_candidates, customer_feed};
 use crate::store::tickets::{self, TicketRecord};
+use crate::store::{Scope, audit};
 
 /// What is to be known about the customer of a ticket from now on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +98,16 @@ pub fn set(scope: &mut Scope<'_>, before: &TicketRecord, link: &Link) -> Result<
     );
     let changes: Vec<FieldChange> = change.into_iter().collect();
     events::record(scope, after.ticket_number(), link.kind(), &changes, None)?;
+    audit::record(scope, Deed::CustomerLinked, |event| {
+        let event = event.ticket(after.number).with("how", link.kind());
+        match link.customer_ref() {
+            Some(customer_ref) => event.customer(customer_ref),
+            None => event,
+        }
+    });
+    if let (Link::Erased, Some(erased)) = (link, &before.customer_ref) {
+        audit::forget_customer(scope, erased);
+    }
     Ok(after)
 }
 

@@ -9,6 +9,7 @@
 
 pub mod api_keys;
 pub mod attachments;
+pub mod audit;
 pub mod changes;
 pub mod counts;
 pub mod customers;
@@ -28,8 +29,11 @@ pub mod tickets;
 
 use std::sync::Arc;
 
+use audit_log::AuditLog;
+use audit_log::chain::AuditKey;
 use db_kit::{AnyConnection, Backend, Database, Heard, Migrations, embed_migrations};
 use diesel::connection::SimpleConnection;
+use service_kit::http::current_request_id;
 use service_kit::{Clock, Ids, Timestamp};
 use tokio::sync::Notify;
 use tokio::sync::broadcast::error::RecvError;
@@ -55,6 +59,7 @@ pub struct Store {
     ids: Ids,
     changes: ChangeFeed,
     jobs_bell: Arc<Notify>,
+    log: AuditLog,
 }
 
 /// One transaction on behalf of one actor.
@@ -67,6 +72,9 @@ pub struct Scope<'c> {
     ids: Ids,
     changes: Vec<TicketChange>,
     jobs_queued: bool,
+    request_id: String,
+    log: AuditLog,
+    audit: audit::Pending,
 }
 
 impl From<diesel::result::Error> for TicketError {
@@ -94,9 +102,10 @@ impl Scope<'_> {
 
 impl Store {
     /// A store over an opened and migrated database.
-    pub fn new(database: Database, clock: Clock, ids: Ids) -> Self {
+    pub fn new(database: Database, clock: Clock, ids: Ids, key: AuditKey) -> Self {
         let changes = ChangeFeed::new(ids.token(9));
-        Self { database, clock, ids, changes, jobs_bell: Arc::default() }
+        let log = AuditLog::new(audit::SERVICE, key, ids.clone());
+        Self { database, clock, ids, changes, jobs_bell: Arc::default(), log }
     }
 
     /// Passes on what other nodes change from now on; SQLite has no other nodes.
@@ -151,6 +160,26 @@ impl Store {
         self.database.write(|conn| Ok::<_, TicketError>(conn.batch_execute("ANALYZE")?)).await
     }
 
+    /// Makes the scope of one use case, with the instant and the request of now.
+    fn beginning(
+        &self,
+        actor: &Actor,
+    ) -> impl for<'c> FnOnce(&'c mut AnyConnection) -> Scope<'c> + Send + use<> {
+        let (actor, now, ids, log) = (actor.clone(), self.clock.now(), self.ids.clone(), self.log.clone());
+        let request_id = current_request_id();
+        move |conn| Scope {
+            conn,
+            actor,
+            now,
+            ids,
+            changes: Vec::new(),
+            jobs_queued: false,
+            request_id,
+            log,
+            audit: audit::Pending::default(),
+        }
+    }
+
     /// Runs a use case that only reads, in one transaction.
     ///
     /// # Errors
@@ -160,12 +189,8 @@ impl Store {
         F: FnOnce(&mut Scope<'_>) -> Result<T, TicketError> + Send + 'static,
         T: Send + 'static,
     {
-        let (actor, now, ids) = (actor.clone(), self.clock.now(), self.ids.clone());
-        self.database
-            .read(move |conn| {
-                use_case(&mut Scope { conn, actor, now, ids, changes: Vec::new(), jobs_queued: false })
-            })
-            .await
+        let begin = self.beginning(actor);
+        self.database.read(move |conn| use_case(&mut begin(conn))).await
     }
 
     /// Runs a use case that writes, in one transaction. `Ok` means: committed, and on the disk.
@@ -179,7 +204,7 @@ impl Store {
         F: FnOnce(&mut Scope<'_>) -> Result<T, TicketError> + Send + 'static,
         T: Send + 'static,
     {
-        let (actor, now, ids) = (actor.clone(), self.clock.now(), self.ids.clone());
+        let begin = self.beginning(actor);
         let (database, feed, bell) =
             (self.database.clone(), self.changes.clone(), Arc::clone(&self.jobs_bell));
         let told_by = feed.clone();
@@ -187,8 +212,9 @@ impl Store {
         let work = async move {
             let (value, changes, jobs_queued) = database
                 .write(move |conn| {
-                    let mut scope = Scope { conn, actor, now, ids, changes: Vec::new(), jobs_queued: false };
+                    let mut scope = begin(conn);
                     let value = use_case(&mut scope)?;
+                    audit::flush(&mut scope)?;
                     for told in scope.changes.iter().filter_map(|change| told_by.told(change)) {
                         db_kit::notify(scope.conn, CHANNEL, &told)?;
                     }

@@ -211,7 +211,7 @@ both_databases! {
             return app.app.store.follow_other_nodes().unwrap();
         }
         let (clock, ids) = (app.app.clock.clone(), app.app.ids.clone());
-        let other = App::new((*app.app.config).clone(), database, clock, ids);
+        let other = App::new((*app.app.config).clone(), database, clock, ids, crate::support::audit_key());
         other.store.follow_other_nodes().unwrap();
         let mut heard = other.store.changes().subscribe(None).live;
         // The other node may begin to listen a moment later.

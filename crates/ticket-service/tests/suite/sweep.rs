@@ -33,6 +33,8 @@ struct Entry {
     admin: bool,
     /// Only supervisors who signed in.
     supervisor: bool,
+    /// Only supervisors and administrators.
+    overseer: bool,
     /// Only people, no keys.
     person: bool,
     /// What a key needs.
@@ -69,6 +71,7 @@ const fn operation(operation: &'static str) -> Entry {
         public: false,
         admin: false,
         supervisor: false,
+        overseer: false,
         person: false,
         scope: None,
         query: "",
@@ -96,6 +99,11 @@ impl Entry {
 
     const fn admin(mut self) -> Self {
         self.admin = true;
+        self.scope(KeyScope::Admin)
+    }
+
+    const fn overseer(mut self) -> Self {
+        self.overseer = true;
         self.scope(KeyScope::Admin)
     }
 
@@ -150,6 +158,8 @@ const TABLE: &[Entry] = &[
     operation("listApiKeys").admin(),
     operation("createApiKey").admin().person().json(|_| json!({"name": "K", "role": "line1", "scopes": ["tickets:read"]})),
     operation("revokeApiKey").admin().id(|world| world.key.clone()),
+    operation("listAuditEntries").overseer().query("?action=session.started&limit=3"),
+    operation("showAuditState").overseer(),
     // Queues and tags.
     operation("listQueues").scope(TicketsRead),
     operation("addQueue").admin().json(|world| json!({"name": format!("Queue {}", world.ticket)})),
@@ -350,6 +360,14 @@ async fn sweep_one(with: &WithBridge, operation: &Operation<'_>, number: usize, 
         for (who, client) in others {
             operation.refuses(who, &client, &world, 403, "forbidden").await;
         }
+    if entry.overseer {
+        for (who, client) in
+            [("line 1", app.as_line1()), ("line 2", app.as_line2()), ("line 3", app.as_line3())]
+        {
+            operation.refuses(who, &client, &world, 403, "forbidden").await;
+        }
+        let key = app.with_key(KeyScope::ALL, Role::Line3).await;
+        operation.refuses("a key of line 3", &key, &world, 403, "forbidden").await;
     }
     if let Some(scope) = entry.scope {
         let others: Vec<_> = KeyScope::ALL.iter().copied().filter(|other| *other != scope).collect();
@@ -369,6 +387,7 @@ async fn sweep_one(with: &WithBridge, operation: &Operation<'_>, number: usize, 
     }
     let rightful = if entry.admin { app.as_admin() } else { rightful };
     let rightful = if entry.supervisor { app.as_operator(SUPERVISOR) } else { rightful };
+    let rightful = if entry.overseer { app.as_supervisor() } else { rightful };
     let rightful = if entry.public { app.as_nobody() } else { rightful };
     let answer = operation.call(&rightful, &world).await;
     assert!(

@@ -95,7 +95,7 @@ impl TestApp {
         let clock = Clock::manual(START.parse().unwrap());
         let ids = Ids::seeded(clock.clone(), 1);
         let bridge = BridgeClient::from_config(&config.bridge, clock.clone(), ids.clone()).unwrap();
-        let app = App::new(config, database.database().clone(), clock, ids).with_bridge(bridge);
+        let app = App::new(config, database.database().clone(), clock, ids, audit_key()).with_bridge(bridge);
         let running = listen(&app).unwrap();
         let http = client::http();
         let leave_jobs = AtomicBool::new(false);
@@ -285,4 +285,9 @@ fn cheap_hash() -> String {
     let hash: PasswordHash =
         argon2.hash_password_with_salt(PASSWORD.as_bytes(), b"salt of the test").unwrap();
     hash.to_string()
+}
+
+/// The key of the audit log in the tests; the same on every node.
+pub(crate) fn audit_key() -> audit_log::chain::AuditKey {
+    audit_log::chain::AuditKey::from_seed(&[7; 32]).unwrap()
 }
