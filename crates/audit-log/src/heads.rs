@@ -111,7 +111,13 @@ impl AuditLog {
         if let Some(newest) = newest {
             let (place, before) = (&theirs.head.place, &newest.head.place);
             let same = place.seq == before.seq && place.hash == before.hash;
-            if place.chain != before.chain || (place.seq <= before.seq && !same) {
+            // A log that grew again after it was cut has forgotten what it had seen of this one.
+            let forgot = match (&theirs.head.seen, &newest.head.seen) {
+                (Some(seen), Some(before)) => seen.chain == before.chain && seen.seq < before.seq,
+                (None, Some(_)) => true,
+                (_, None) => false,
+            };
+            if place.chain != before.chain || (place.seq <= before.seq && !same) || forgot {
                 return Ok(Some(Conflict::TheirsBehind));
             }
         }
@@ -133,6 +139,26 @@ impl AuditLog {
         let hash: Option<String> =
             audit_log::table.find(seen.seq).select(audit_log::hash).get_result(conn).optional()?;
         Ok(hash == Some(seen.hash.to_string()))
+    }
+
+    /// Heads of the other service in entries after that number, the oldest first, with the numbers of the entries.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub fn heads_after(
+        &self,
+        conn: &mut AnyConnection,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<(i64, SignedHead)>, DbError> {
+        let heads =
+            audit_log::table.filter(audit_log::action.eq(COUNTERSIGNED).and(audit_log::seq.gt(after)));
+        let rows: Vec<Row> = heads.order(audit_log::seq).limit(limit).select(Row::as_select()).load(conn)?;
+        let read = |row: Row| {
+            let seq = row.seq;
+            Some((seq, SignedHead::from_details(&row.read().0.details).ok()?))
+        };
+        Ok(rows.into_iter().filter_map(read).collect())
     }
 
     /// All heads of the other service in this log, the oldest first.

@@ -65,7 +65,10 @@ pub struct AuditHead {
     pub signature: SignatureText,
 }
 
-/// Take my head and give me yours; or, without a head, say which head of mine you have.
+/// So many heads an answer holds at most.
+pub const HEADS_MAX: usize = 64;
+
+/// Take my head and give me yours; or, without a head, say which heads of mine you have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AuditQuestion {
@@ -74,6 +77,9 @@ pub struct AuditQuestion {
     /// The head of the ticket service's log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<AuditHead>,
+    /// Where the list of heads goes on: `next` of the answer before.
+    #[serde(default)]
+    pub after: u64,
 }
 
 /// The bridge's head, which says what it has seen.
@@ -84,9 +90,12 @@ pub struct AuditAnswer {
     pub version: Version,
     /// The head of the bridge's log.
     pub head: AuditHead,
-    /// The newest head of the ticket service that the bridge has.
+    /// Heads of the ticket service that the bridge has, the oldest first, at most [`HEADS_MAX`]; none if it was handed one.
+    #[serde(default)]
+    pub held: Vec<AuditHead>,
+    /// Where the list goes on, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub held: Option<AuditHead>,
+    pub next: Option<u64>,
 }
 
 #[cfg(test)]

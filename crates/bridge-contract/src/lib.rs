@@ -12,7 +12,9 @@ pub mod oversight;
 pub mod question;
 pub mod text;
 
-pub use audit::{AuditAnswer, AuditHead, AuditPlace, AuditQuestion, Bytes32, ChainName, SignatureText};
+pub use audit::{
+    AuditAnswer, AuditHead, AuditPlace, AuditQuestion, Bytes32, ChainName, HEADS_MAX, SignatureText,
+};
 pub use card::{
     AsOf, CardField, CustomerCard, DateText, FIELDS_MAX, FieldKey, FieldValue, Label, Line, MASK_CHARS_MAX,
     Mask, PolicyHash, PolicyStamp, RevealedField, VALUE_CHARS_MAX,

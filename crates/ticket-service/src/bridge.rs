@@ -333,17 +333,19 @@ impl BridgeClient {
         }
     }
 
-    /// Hands over a head of this service's audit log and takes the bridge's; without a head asks only which it has.
+    /// Hands over a head of this service's audit log and takes the bridge's; without a head asks which it has, from a
+    /// place in its list on.
     ///
     /// # Errors
     /// Any [`BridgeError`]; [`BridgeError::AuditConflict`] if one of both logs is not what it was.
     pub async fn audit_head(
         &self,
         head: Option<AuditHead>,
+        after: u64,
         request_id: &str,
     ) -> Result<AuditAnswer, BridgeError> {
         let grant = Grant { ticket: 0, purpose: Purpose::AuditHead {} };
-        self.ask("v1/audit/head", grant, &AuditQuestion { version: Version, head }, request_id).await
+        self.ask("v1/audit/head", grant, &AuditQuestion { version: Version, head, after }, request_id).await
     }
 
     async fn ask<Q: Serialize, A: DeserializeOwned>(

@@ -3,7 +3,7 @@
 use audit_log::chain::SignedHead;
 use audit_log::wire::{from_wire, to_wire};
 use audit_log::{Conflict, Countersigned};
-use bridge_contract::{AuditAnswer, AuditQuestion, Grant, Purpose, Version};
+use bridge_contract::{AuditAnswer, AuditQuestion, Grant, HEADS_MAX, Purpose, Version};
 
 use super::{Bridge, BridgeError};
 use crate::store::audit::TICKET_SERVICE;
@@ -22,15 +22,18 @@ pub async fn exchange_heads(
         return Err(BridgeError::GrantRefused("it is not for heads of audit logs"));
     }
     let Some(theirs) = &question.head else {
-        let (head, held) = bridge.store.heads(bridge.clock.now()).await?;
-        return answer(&head, held.as_ref());
+        let (head, held) = bridge.store.heads(bridge.clock.now(), question.after).await?;
+        let next = held.last().filter(|_| held.len() >= HEADS_MAX);
+        let next = next.and_then(|(seq, _)| u64::try_from(*seq).ok());
+        let held = held.iter().filter_map(|(_, head)| to_wire(head)).collect();
+        return Ok(AuditAnswer { held, next, ..answer(&head)? });
     };
     // A head that can't be read is signed by nobody.
     let theirs =
         from_wire(TICKET_SERVICE, theirs).ok_or(BridgeError::AuditConflict(Conflict::Key.as_str()))?;
     let event = bridge.event(TICKET_SERVICE, "audit.countersigned");
-    match bridge.store.countersign(theirs.clone(), bridge.other_audit_key, event).await? {
-        Countersigned::Yes(head) => answer(&head, Some(&theirs)),
+    match bridge.store.countersign(theirs, bridge.other_audit_key, event).await? {
+        Countersigned::Yes(head) => answer(&head),
         Countersigned::No(conflict) => {
             tracing::error!(
                 audit.conflict = conflict.as_str(),
@@ -41,9 +44,9 @@ pub async fn exchange_heads(
     }
 }
 
-fn answer(head: &SignedHead, held: Option<&SignedHead>) -> Result<AuditAnswer, BridgeError> {
+fn answer(head: &SignedHead) -> Result<AuditAnswer, BridgeError> {
     let head = to_wire(head).ok_or(BridgeError::Internal("the head of the audit log"))?;
-    Ok(AuditAnswer { version: Version, head, held: held.and_then(to_wire) })
+    Ok(AuditAnswer { version: Version, head, held: Vec::new(), next: None })
 }
 
 /// The bridge begins to answer: under which policy, with which profile. The first entry also shows that the key fits.

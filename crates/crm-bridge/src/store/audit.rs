@@ -3,7 +3,7 @@
 
 use audit_log::chain::{Details, PublicKey, Report, SignedHead};
 use audit_log::{AuditLog, Countersigned, Event, ExportFailed, Exported};
-use bridge_contract::BrokenGlass;
+use bridge_contract::{BrokenGlass, HEADS_MAX};
 use db_kit::DbError;
 use service_kit::Timestamp;
 
@@ -173,15 +173,23 @@ impl Store {
         self.database.write(move |conn| audit.countersign(conn, &theirs, known_key, event)).await
     }
 
-    /// The head of this log, and the newest head of the ticket service in it.
+    /// The head of this log, and heads of the ticket service in entries after that number.
     ///
     /// # Errors
     /// [`DbError`].
-    pub async fn heads(&self, now: Timestamp) -> Result<(SignedHead, Option<SignedHead>), DbError> {
+    pub async fn heads(
+        &self,
+        now: Timestamp,
+        after: u64,
+    ) -> Result<(SignedHead, Vec<(i64, SignedHead)>), DbError> {
         let audit = self.audit.clone();
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
         // A write: the first question begins the log if nothing has been recorded yet.
         self.database
-            .write(move |conn| Ok((audit.signed_head(conn, now)?, audit.newest_of_other(conn)?)))
+            .write(move |conn| {
+                let held = audit.heads_after(conn, after, HEADS_MAX as i64)?;
+                Ok((audit.signed_head(conn, now)?, held))
+            })
             .await
     }
 

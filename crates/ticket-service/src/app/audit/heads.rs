@@ -5,7 +5,6 @@ use std::time::Duration;
 use audit_log::Countersigned;
 use audit_log::chain::SignedHead;
 use audit_log::wire::{from_wire, to_wire};
-use bridge_contract::AuditAnswer;
 use sha2::{Digest, Sha256};
 
 use crate::app::App;
@@ -48,7 +47,7 @@ pub async fn exchange(app: &App, request_id: &str) -> Result<(), TicketError> {
     let Some(bridge) = &app.bridge else { return Ok(()) };
     let system = Actor::system();
     let ours = app.store.write(&system, audit::signed_head).await?;
-    let answer = match bridge.audit_head(to_wire(&ours), request_id).await {
+    let answer = match bridge.audit_head(to_wire(&ours), 0, request_id).await {
         Err(error @ BridgeError::AuditConflict) => {
             tracing::error!(error.cause = %error, "heads of the audit logs do not fit");
             return Ok(());
@@ -71,10 +70,14 @@ pub async fn exchange(app: &App, request_id: &str) -> Result<(), TicketError> {
 /// [`TicketError::Bridge`].
 pub async fn held_by_bridge(app: &App, request_id: &str) -> Result<Vec<SignedHead>, TicketError> {
     let Some(bridge) = &app.bridge else { return Ok(Vec::new()) };
-    let AuditAnswer { head, held, .. } = bridge.audit_head(None, request_id).await?;
-    // What the bridge says it has seen, in its own head, is worth as much as our head that it holds.
-    drop(head);
-    Ok(held.and_then(|held| from_wire(audit::SERVICE, &held)).into_iter().collect())
+    let (mut heads, mut after) = (Vec::new(), Some(0));
+    while let Some(from) = after {
+        let answer = bridge.audit_head(None, from, request_id).await?;
+        heads.extend(answer.held.iter().filter_map(|head| from_wire(audit::SERVICE, head)));
+        // A list that does not go forward has ended.
+        after = answer.next.filter(|next| *next > from);
+    }
+    Ok(heads)
 }
 
 /// The service begins to serve: with which settings, by their hash. The first entry also shows that the key fits.
