@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use bridge_contract::{
-    AuditAnswer, AuditHead, AuditQuestion,
-    BrokenGlass, CardQuestion, ChangesAnswer, ChangesQuestion, CustomerCard, CustomerChange, CustomerRef,
-    FieldKey, Grant, LookupEmail, LookupPhone, OversightAnswer, OversightAsk, OversightFound,
-    OversightQuestion, Purpose, ResolveAnswer, ResolveOutcome, ResolveQuestion, RevealQuestion,
-    RevealedField, Version, ViewerId, ViewerRole,
+    AuditAnswer, AuditHead, AuditQuestion, BrokenGlass, CardQuestion, ChangesAnswer, ChangesQuestion,
+    CustomerCard, CustomerChange, CustomerRef, FieldKey, Grant, LookupEmail, LookupPhone, OversightAnswer,
+    OversightAsk, OversightFound, OversightQuestion, Purpose, ResolveAnswer, ResolveOutcome, ResolveQuestion,
+    RevealQuestion, RevealedField, Version, ViewerId, ViewerRole,
 };
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};

@@ -360,6 +360,7 @@ async fn sweep_one(with: &WithBridge, operation: &Operation<'_>, number: usize, 
         for (who, client) in others {
             operation.refuses(who, &client, &world, 403, "forbidden").await;
         }
+    }
     if entry.overseer {
         for (who, client) in
             [("line 1", app.as_line1()), ("line 2", app.as_line2()), ("line 3", app.as_line3())]
