@@ -9,8 +9,13 @@ use dev_kit::CrmKind;
 use serde_json::json;
 use system_tests::desk::{Desk, Setup};
 
+/// The third line may look at two customers a day, and at two more with a reason.
+const BUDGETS: &str = "BUDGETS__LINE3__HOUR_SOFT=1\nBUDGETS__LINE3__HOUR_HARD=2\nBUDGETS__LINE3__DAY_SOFT=1\n\
+    BUDGETS__LINE3__DAY_HARD=2\nBUDGETS__BREAK_GLASS_DAY=2\n";
+
 fn main() -> Result<()> {
-    let mut desk = Desk::start(&Setup::with(CrmKind::Sandbox))?;
+    let setup = Setup { bridge_settings: BUDGETS, ..Setup::with(CrmKind::Sandbox) };
+    let mut desk = Desk::start(&setup)?;
     let people: serde_json::Map<_, _> = desk.stack().people().iter().map(person).collect();
     let customers = desk.customers.iter().map(|customer| {
         json!({"id": customer.id, "name": customer.name, "email": customer.email, "phone": customer.phone,

@@ -3,7 +3,9 @@ import { refusal, Refused, Unreachable } from "./failure";
 import { answer, client } from "./http";
 import type {
   Attachment,
+  Ground,
   HandOver,
+  LooksQuery,
   NewApiKey,
   NewMessage,
   NewOperator,
@@ -19,7 +21,7 @@ import type {
 export { Refused, Unreachable };
 export { watch } from "./http";
 export type * from "./types";
-export { LINES, PRIORITIES, ROLES, STATUSES } from "./types";
+export { GROUNDS, LINES, PRIORITIES, ROLES, STATUSES } from "./types";
 
 const API = "/api/v1";
 
@@ -75,6 +77,8 @@ export const customer = {
     answer(client.GET(`${API}/tickets/{number}/card`, { params: { path: { number } }, ...abortable(signal) })),
   reveal: (number: number, field: string) =>
     answer(client.POST(`${API}/tickets/{number}/card/reveal`, { params: { path: { number } }, body: { key: field } })),
+  breakGlass: (number: number, body: { ground: Ground; reason: string }) =>
+    answer(client.POST(`${API}/tickets/{number}/card/break-glass`, { params: { path: { number } }, body })),
   choose: (number: number, customer_ref: string) =>
     answer(client.PUT(`${API}/tickets/{number}/customer`, { params: { path: { number } }, body: { customer_ref } })),
   unlink: (number: number) =>
@@ -101,6 +105,20 @@ export const admin = {
   revokeKey: (id: string) => answer(client.DELETE(`${API}/api-keys/{id}`, { params: { path: { id } } })),
 };
 
+export const oversight = {
+  looks: (query: LooksQuery, cursor: string | null) =>
+    answer(
+      client.GET(`${API}/oversight/looks`, { params: { query: { ...query, ...(cursor !== null && { cursor }) } } }),
+    ),
+  budgets: (cursor: string | null) =>
+    answer(client.GET(`${API}/oversight/budgets`, { params: { query: cursor === null ? {} : { cursor } } })),
+  anomalies: (cursor: string | null) =>
+    answer(client.GET(`${API}/oversight/anomalies`, { params: { query: cursor === null ? {} : { cursor } } })),
+  notices: (open: boolean, cursor: string | null) =>
+    answer(client.GET(`${API}/oversight/notices`, { params: { query: { open, ...(cursor !== null && { cursor }) } } })),
+  acknowledge: (id: string) =>
+    answer(client.POST(`${API}/oversight/notices/{id}/acknowledge`, { params: { path: { id } } })),
+};
 export const attachments = {
   address: (id: string) => `${API}/attachments/${id}`,
   /** Sends one file; `progress` gets 0 to 1. XMLHttpRequest, because fetch does not tell how much has been sent. */

@@ -56,6 +56,14 @@ export type CustomerCard = Answer<Schemas["CustomerCard"]>;
 export type CardField = CustomerCard["fields"][number];
 export type CardValue = CardField["value"];
 
+export type Look = Answer<Schemas["Look"]>;
+export type ViewingBudget = Answer<Schemas["ViewingBudget"]>;
+export type Spending = ViewingBudget["hour"];
+export type Notice = Answer<Schemas["OversightNotice"]>;
+export type Ground = Schemas["Ground"];
+export type LooksQuery = NonNullable<operations["listLooks"]["parameters"]["query"]>;
+export const GROUNDS: readonly Ground[] = ["customer_waiting", "incident", "safety", "other"];
+
 export type TicketChange = Schemas["ChangeTicketBody"];
 export type NewMessage = Schemas["PostMessageBody"];
 export type NewTicket = Schemas["OpenTicketBody"];

@@ -6,10 +6,14 @@ export type View = (typeof VIEWS)[number];
 export const ADMIN_PAGES = ["operators", "queues", "keys"] as const;
 export type AdminPage = (typeof ADMIN_PAGES)[number];
 
+export const OVERSIGHT_PAGES = ["notices", "looks", "budgets", "anomalies"] as const;
+export type OversightPage = (typeof OVERSIGHT_PAGES)[number];
+
 export type Route =
   | { page: "list"; view: View; number: number | null }
   | { page: "find"; number: number | null }
   | { page: "admin"; section: AdminPage }
+  | { page: "oversight"; section: OversightPage }
   | { page: "unknown" };
 
 function ticketNumber(text: string | undefined): number | null | undefined {
@@ -24,6 +28,10 @@ export function parseRoute(path: string): Route {
   if (first === "admin") {
     const section = ADMIN_PAGES.find((page) => page === (second ?? "operators"));
     return section === undefined ? { page: "unknown" } : { page: "admin", section };
+  }
+  if (first === "oversight") {
+    const section = OVERSIGHT_PAGES.find((page) => page === (second ?? "notices"));
+    return section === undefined ? { page: "unknown" } : { page: "oversight", section };
   }
   const number = ticketNumber(second);
   if (number === undefined) return { page: "unknown" };

@@ -1,13 +1,21 @@
 // The customer card of the ticket on the desk. It lives in this object only, and the object lives as long as the ticket
 // is open: nothing of a card is ever cached, stored or put into an address.
 import { said } from "../i18n/said";
-import { type CardAnswer, type CardValue, type CustomerLink, customer as api, Refused } from "../api";
+import { type CardAnswer, type Ground, type CardValue, type CustomerLink, customer as api, Refused } from "../api";
 
-export type CardState = CardAnswer | { state: "loading" | "budget" } | { state: "failed"; sentence: string | null };
+export type CardState =
+  | CardAnswer
+  | { state: "loading" }
+  | { state: "budget" | "glass_spent"; until: number | null }
+  | { state: "failed"; sentence: string | null };
 
 /** Why there is no card: the operator's viewing budget is a state of its own, the rest is trouble. */
 function trouble(error: unknown): CardState {
-  if (error instanceof Refused && error.status === 429) return { state: "budget" };
+  if (error instanceof Refused && error.status === 429) {
+    const until = error.wait === null ? null : Date.now() + error.wait * 1000;
+    const glass = error.fields.some(({ message }) => message === "break_glass_spent");
+    return { state: glass ? "glass_spent" : "budget", until };
+  }
   return { state: "failed", sentence: error instanceof Refused ? said(error) : null };
 }
 
@@ -52,6 +60,16 @@ export class Card {
       if (!abort.signal.aborted) this.#state = answer;
     } catch (error) {
       if (abort.signal.aborted) return;
+      this.#state = trouble(error);
+    }
+  }
+
+  /** Shows the card beyond the budget. What was refused is thrown, so that the reason stays on the screen. */
+  async breakGlass(ground: Ground, reason: string): Promise<void> {
+    try {
+      this.#state = await api.breakGlass(this.#number, { ground, reason });
+    } catch (error) {
+      if (!(error instanceof Refused && error.status === 429)) throw error;
       this.#state = trouble(error);
     }
   }

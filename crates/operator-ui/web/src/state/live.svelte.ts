@@ -5,6 +5,7 @@ import { connection } from "./connection.svelte";
 import { counts } from "./counters.svelte";
 import { desk } from "./desk.svelte";
 import { lists } from "./lists.svelte";
+import { notices } from "./notices.svelte";
 import { session } from "./session.svelte";
 import { isRecord } from "./storage";
 
@@ -59,6 +60,7 @@ function onPresence(event: MessageEvent): void {
 }
 
 function catchUp(): void {
+  notices.soon();
   void counts.load();
   void lists.refresh(new Set());
   void desk.current?.load();
@@ -77,6 +79,7 @@ function connect(): void {
   });
   stream.addEventListener("ticket", onTicket);
   stream.addEventListener("presence", onPresence);
+  stream.addEventListener("oversight", notices.soon);
   stream.addEventListener("reload", catchUp);
   stream.addEventListener("error", () => {
     if (source !== stream) return;

@@ -67,6 +67,10 @@ export function visibleLines(who: Me): readonly Line[] {
   return who.permissions.includes("tickets:all_lines") || who.line === null ? LINES : [who.line];
 }
 
+export function isSupervisor(who: Me | null): boolean {
+  return who?.role === "supervisor";
+}
+
 export function isAdmin(who: Me | null): boolean {
   return who?.permissions.includes("admin") === true;
 }
