@@ -241,33 +241,35 @@ mod tests {
         toml.filter_map(read).collect()
     }
 
-    /// All fields of a profile, in a policy that lists them as flags.
-    fn everything(profile: &Profile) -> Vec<(crate::policy::Entity, String)> {
-        let person = profile.person.fields.keys().map(|name| (crate::policy::Entity::Person, name.clone()));
-        let company = profile.company.iter().flat_map(|company| company.fields.keys());
-        person.chain(company.map(|name| (crate::policy::Entity::Company, name.clone()))).collect()
+    /// All fields of a profile, as a policy would list them.
+    fn everything(profile: &Profile) -> Vec<Field> {
+        let person = profile.person.fields.keys().map(|name| format!("person.{name}"));
+        let company = profile
+            .company
+            .iter()
+            .flat_map(|company| company.fields.keys())
+            .map(|name| format!("company.{name}"));
+        let entries: String =
+            person.chain(company).map(|key| format!("[{key}]\ntype=\"flag\"\nshow=[\"line1\"]\n")).collect();
+        load(&format!("{HEADER}{entries}")).unwrap().fields
     }
 
-    fn is_refused_from(
-        profile: &mut Profile,
-        (entity, name): &(crate::policy::Entity, String),
-        pointer: &Pointer,
-    ) -> bool {
-        let entry = format!("{HEADER}[{}.{name}]\ntype=\"flag\"\nshow=[\"line1\"]\n", entity.as_str());
+    fn table<'a>(
+        profile: &'a mut Profile,
+        field: &Field,
+    ) -> &'a mut std::collections::BTreeMap<String, Sources> {
+        match (field.entity, &mut profile.company) {
+            (crate::policy::Entity::Company, Some(company)) => &mut company.fields,
+            _ => &mut profile.person.fields,
+        }
+    }
+
+    fn is_refused_from(profile: &mut Profile, field: &Field, pointer: &Pointer, lexicon: &Lexicon) -> bool {
         let source = Sources(vec![Source::member(pointer.clone())]);
-        let table = match (entity, &mut profile.company) {
-            (crate::policy::Entity::Company, Some(company)) => &mut company.fields,
-            _ => &mut profile.person.fields,
-        };
-        let before = table.insert(name.clone(), source).unwrap();
-        let lexicon = Lexicon::with(&profile.deny.words).unwrap();
+        let before = table(profile, field).insert(field.name.clone(), source).unwrap();
         let mut remarks = Vec::new();
-        check_field(&load(&entry).unwrap().fields[0], profile, &lexicon, &mut remarks);
-        let table = match (entity, &mut profile.company) {
-            (crate::policy::Entity::Company, Some(company)) => &mut company.fields,
-            _ => &mut profile.person.fields,
-        };
-        table.insert(name.clone(), before);
+        check_field(field, profile, lexicon, &mut remarks);
+        table(profile, field).insert(field.name.clone(), before);
         !passes(&remarks)
     }
 
@@ -285,11 +287,16 @@ mod tests {
         for (file, mut profile) in profiles() {
             let fields = everything(&profile);
             let sandbox = profile.head.name == "sandbox";
+            let lexicon = Lexicon::with(&profile.deny.words).unwrap();
             for (i, word) in words.iter().enumerate() {
                 let rotated =
                     fields.iter().skip(i % fields.len()).take(if sandbox { fields.len() } else { 1 });
                 for field in rotated.chain(fields.iter().take(if sandbox { i % fields.len() } else { 0 })) {
-                    assert!(is_refused_from(&mut profile, field, word), "{file}: {field:?} from {word:?}");
+                    assert!(
+                        is_refused_from(&mut profile, field, word, &lexicon),
+                        "{file}: {} from {word:?}",
+                        field.key
+                    );
                 }
             }
         }

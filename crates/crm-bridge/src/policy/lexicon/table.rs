@@ -25,7 +25,8 @@ struct Patterns {
     prefix: HashMap<char, Vec<(String, usize)>>,
     suffix: HashMap<char, Vec<(String, usize)>>,
     inside: Vec<(String, usize)>,
-    phrases: Vec<(Vec<String>, usize)>,
+    /// By the first letter of their first word.
+    phrases: HashMap<char, Vec<(Vec<String>, usize)>>,
 }
 
 /// The words, indexed.
@@ -89,7 +90,7 @@ impl Table {
         let entry = self.entry(&parts.join(" "), severity, group);
         match parts {
             [one] => self.denied.exact.entry(one.clone()).or_default().push(entry),
-            several => self.denied.phrases.push((several.to_vec(), entry)),
+            several => self.denied.phrase(several.to_vec(), entry),
         }
     }
 
@@ -111,7 +112,7 @@ impl Table {
             .iter()
             .map(|token| forms(token).any(|form| self.harmless.find(form).next().is_some()))
             .collect();
-        for (phrase, _) in &self.harmless.phrases {
+        for (phrase, _) in self.harmless.phrases.values().flatten() {
             for start in 0..tokens.len().saturating_sub(phrase.len() - 1) {
                 let window = start..start + phrase.len();
                 if tokens.get(window.clone()).is_some_and(|window| same(window, phrase)) {
@@ -129,9 +130,11 @@ impl Table {
             .enumerate()
             .filter(|(i, _)| !excused.get(*i).copied().unwrap_or(false))
             .flat_map(|(_, token)| forms(token).flat_map(|form| self.denied.find(form)));
-        let phrases = self.denied.phrases.iter().filter(|(phrase, _)| {
-            tokens.windows(phrase.len()).any(|window| same(window, phrase))
-                || tokens.iter().any(|token| is_joined(token, phrase))
+        let phrases = tokens.iter().enumerate().flat_map(|(i, token)| {
+            forms(token).flat_map(move |form| self.denied.phrases_at(form)).filter(move |(phrase, _)| {
+                tokens.get(i..i + phrase.len()).is_some_and(|window| same(window, phrase))
+                    || is_joined(token, phrase)
+            })
         });
         let found = words.chain(phrases.map(|(_, entry)| *entry)).filter_map(|entry| self.entries.get(entry));
         found.max_by_key(|entry| (entry.severity, entry.word.len())).map(|entry| Finding {
@@ -174,10 +177,20 @@ impl Patterns {
                 let parts: Vec<String> = split(&bare).iter().map(|part| singular(part)).collect();
                 match parts.as_slice() {
                     [one] => self.exact.entry(one.clone()).or_default().push(entry),
-                    _ => self.phrases.push((parts, entry)),
+                    _ => self.phrase(parts, entry),
                 }
             }
         }
+    }
+
+    fn phrase(&mut self, words: Vec<String>, entry: usize) {
+        let first = words.first().and_then(|word| word.chars().next()).unwrap_or_default();
+        self.phrases.entry(first).or_default().push((words, entry));
+    }
+
+    fn phrases_at(&self, token: &str) -> impl Iterator<Item = &(Vec<String>, usize)> {
+        let first = token.chars().next().unwrap_or_default();
+        self.phrases.get(&first).into_iter().flatten()
     }
 
     fn suffixed(&mut self, bare: &str, entry: usize) {
