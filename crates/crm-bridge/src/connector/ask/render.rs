@@ -297,8 +297,11 @@ impl<'a> Pen<'a> {
             template.only_hole().filter(|hole| matches!(hole.escape, None | Some(Escape::Plain)))
         else {
             let text = self.text(template)?;
-            if let Some(text) = &text {
-                out.push_str(&quoted(text)?);
+            let is_number = template.only_hole().is_some_and(|hole| hole.escape == Some(Escape::Number));
+            match &text {
+                Some(digits) if is_number => out.push_str(digits),
+                Some(text) => out.push_str(&quoted(text)?),
+                None => {}
             }
             return Ok(text.is_some());
         };

@@ -237,3 +237,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_number_stands_in_json_as_a_number_and_what_is_none_stands_nowhere() {
+    type Trees = std::collections::BTreeMap<String, crate::connector::profile::operation::Tree>;
+    let trees: Trees = toml::from_str("a = [\"{value:number}\", \"{value}\"]").unwrap();
+    let written = |value: &str| {
+        let fillings = Fillings { value: Some(Zeroizing::new(value.to_owned())), ..Fillings::default() };
+        Pen::plain(&fillings).json(&trees["a"]).ok().flatten().map(|text| text.to_string())
+    };
+    assert_eq!(written("17").as_deref(), Some("[17,\"17\"]"));
+    for value in ["17 or 1=1", "0x1", "01", "1e5", "1234567890123456789", ""] {
+        assert_eq!(written(value), None, "{value}");
+    }
+}

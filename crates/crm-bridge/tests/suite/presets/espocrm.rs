@@ -91,12 +91,10 @@ fn espocrm_can_be_asked_with_signed_requests() {
             std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/profiles/espocrm.toml");
         let text = std::fs::read_to_string(root).unwrap();
         // What the comment in the preset says.
-        let begin = text.find("#   [settings]").unwrap();
-        let end = text[begin..].find("\n\n").unwrap() + begin;
-        let signed: String = text[begin..end]
-            .lines()
-            .map(|line| format!("{}\n", line.trim_start_matches('#').trim()))
-            .collect();
+        let commented =
+            text.lines().skip_while(|line| *line != "#   [settings]").take_while(|line| !line.is_empty());
+        let signed: String =
+            commented.map(|line| format!("{}\n", line.trim_start_matches('#').trim())).collect();
         let old = "[auth]\nkind    = \"headers\"\nheaders = { X-Api-Key = \"{secret}\" }\n";
         assert!(text.contains(old));
         let folder = tempfile::tempdir().unwrap();

@@ -139,7 +139,7 @@ fn errors_of_odoo_18_that_come_as_200_are_errors() {
         let (stage, script) = Stage::set(rpc()).await;
         kit::trouble_has_a_reason(&stage).await;
         stage.crm.switch().on(Fault::ErrorIn200, 1);
-        assert_eq!(stage.reason(stage.crm.person(15).email()).await, "refused");
+        assert_eq!(stage.reason(stage.crm.person(15).email()).await, "error_inside");
         stage.nothing_came_through(&script).await;
         let (locked_out, _) = Stage::set(Preset { secret: "wrong".to_owned(), ..rpc() }).await;
         assert_eq!(locked_out.reason("zoe.weiss@muller-sohne.example").await, "credentials");

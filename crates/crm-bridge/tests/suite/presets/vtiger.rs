@@ -80,7 +80,7 @@ fn errors_of_vtiger_that_come_as_200_are_errors() {
         let (stage, script) = Stage::set(preset()).await;
         kit::trouble_has_a_reason(&stage).await;
         stage.crm.switch().on(Fault::ErrorIn200, 1);
-        assert_eq!(stage.reason(stage.crm.person(15).email()).await, "refused");
+        assert_eq!(stage.reason(stage.crm.person(15).email()).await, "error_inside");
         stage.crm.switch().always(Fault::SelectionIgnored);
         stage.crm.switch().always(Fault::EmbedDeals);
         stage.matched(16, stage.crm.person(16).email()).await;
