@@ -14,6 +14,7 @@ use crm_bridge::app::{self, BridgeMetrics};
 use crm_bridge::config::Config;
 use crm_bridge::connector::profile::{BUILT_IN, Profile};
 use crm_bridge::http::{self, Listener};
+use crm_bridge::start::Around;
 use crm_bridge::store::vault::Vault;
 use crm_bridge::{MIGRATIONS, jobs, start};
 use db_kit::Database;
@@ -116,9 +117,9 @@ fn check_config(config: &Config) -> Result<ExitCode> {
     let connector = config.profile().and_then(|profile| {
         let metrics = Metrics::new(METRICS_PREFIX);
         let policy = start::policy(config, &profile).map_err(|error| error.to_string())?;
-        start::connector(config, &policy, profile, &clock, &metrics, &BridgeMetrics::new(&metrics))
-            .map(drop)
-            .map_err(|error| error.to_string())
+        let (counts, ids) = (BridgeMetrics::new(&metrics), Ids::random(clock.clone()));
+        let around = Around { clock: &clock, ids: &ids, metrics: &metrics, counts: &counts, database: None };
+        start::connector(config, &policy, profile, &around).map(drop).map_err(|error| error.to_string())
     });
     note(connector);
     if faults.is_empty() {

@@ -94,8 +94,14 @@ pub struct CrmConfig {
     pub settings: BTreeMap<String, String>,
     /// Allows http to another machine.
     pub allow_plain_http: bool,
+    /// Where tokens are given, if not where the profile says.
+    pub token_url: String,
+    /// Certificates of the company's own authority.
+    pub ca_file: PathBuf,
     /// Time to connect.
     pub connect_timeout_ms: u64,
+    /// Time between two pieces of an answer.
+    pub idle_timeout_ms: u64,
     /// Time for everything.
     pub total_timeout_ms: u64,
 }
@@ -205,6 +211,10 @@ pub struct LimitsConfig {
     pub failures_max: u32,
     /// The pause.
     pub pause_ms: u32,
+    /// Retries of what nobody waits for.
+    pub retries_max: u32,
+    /// The pause before the first retry.
+    pub retry_pause_ms: u64,
 }
 
 impl Config {
@@ -264,7 +274,7 @@ impl Config {
             secret.map(|secret| (name.clone(), secret))
         });
         let secrets = named.collect::<Result<BTreeMap<_, _>, String>>()?;
-        let secret = Some(self.crm_secret()?);
+        let secret = if profile.secret_names().contains(&None) { Some(self.crm_secret()?) } else { None };
         Settings::new(profile, SettingsGiven { secret, secrets, settings: self.crm.settings.clone() })
     }
 

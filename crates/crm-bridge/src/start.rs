@@ -12,17 +12,21 @@ use service_kit::{Clock, Ids};
 use crate::app::policies::{self, Live};
 use crate::app::{Bridge, BridgeMetrics, CacheLimits};
 use crate::config::Config;
-use crate::connector::client::{Client, ClientConfig};
+use crate::connector::auth::Keeper;
+use crate::connector::auth::keeper::KeeperParts;
+use crate::connector::client::Client;
 use crate::connector::guard::{Guard, GuardLimits};
+use crate::connector::net::{self, Net, NetConfig};
 use crate::connector::plans::Plans;
 use crate::connector::profile::Profile;
 use crate::connector::projection::{KeyWatch, Limits};
-use crate::connector::{Connector, Parts};
+use crate::connector::{Connector, Parts, Settings, Waits};
 use crate::oversight::Rules;
 use crate::policy::Policy;
 use crate::policy::lexicon::Lexicon;
 use crate::store::Store;
 use crate::store::audit::SERVICE;
+use crate::store::tokens::TokenStore;
 use crate::store::vault::Vault;
 use crate::walls::Walls;
 
@@ -70,6 +74,20 @@ fn policy_text(config: &Config) -> Result<String, StartError> {
         .map_err(|error| StartError(format!("the field policy {} can't be read: {error}", file.display())))
 }
 
+/// What a connector needs beside policy and profile.
+pub struct Around<'a> {
+    /// The time.
+    pub clock: &'a Clock,
+    /// Random values.
+    pub ids: &'a Ids,
+    /// Where what is watched is shown.
+    pub metrics: &'a Metrics,
+    /// What is counted.
+    pub counts: &'a BridgeMetrics,
+    /// The bridge's database, for keys of the CRM that change with each use; a CRM with such keys can't be asked without.
+    pub database: Option<&'a Database>,
+}
+
 /// The connector alone, as `policy dry-run` needs it.
 ///
 /// # Errors
@@ -78,9 +96,7 @@ pub fn connector(
     config: &Config,
     policy: &Policy,
     profile: Profile,
-    clock: &Clock,
-    metrics: &Metrics,
-    counts: &BridgeMetrics,
+    around: &Around<'_>,
 ) -> Result<Connector, StartError> {
     let walls = walls(config);
     let limits = &config.limits;
@@ -89,34 +105,85 @@ pub fn connector(
         depth_max: limits.depth_max.clamp(1, 100),
         records_max: limits.records_max,
     };
-    let client = ClientConfig {
-        base_url: config.crm.base_url.clone(),
-        connect_timeout_ms: config.crm.connect_timeout_ms,
-        total_timeout_ms: config.crm.total_timeout_ms,
-        answer_bytes_max: limits.answer_bytes_max,
-        allow_plain_http: config.crm.allow_plain_http,
-    };
     let settings = config.crm_settings(&profile)?;
-    let client = Client::new(&client, &profile.auth, &settings, walls)?;
+    let client = client(config, &profile, &settings, around)?;
+    let at_once = profile.limits.at_once.map_or(usize::MAX, usize::from);
     let guard = GuardLimits {
-        requests_at_once_max: limits.requests_at_once_max.max(1),
+        requests_at_once_max: limits.requests_at_once_max.min(at_once).max(1),
         failures_max: limits.failures_max.max(1),
         pause_ms: i64::from(limits.pause_ms),
         turn_timeout_ms: limits.turn_timeout_ms,
     };
+    let waits = Waits {
+        look_up_ms: limits.turn_timeout_ms,
+        sync_ms: SYNC_WAIT_MS,
+        retries_max: limits.retries_max.min(10),
+        retry_pause_ms: limits.retry_pause_ms,
+    };
     let watch = KeyWatch::new(Lexicon::with(&profile.deny.words)?);
-    watch.register(metrics);
-    let counts = counts.clone();
+    watch.register(around.metrics);
+    let counts = around.counts.clone();
     Ok(Connector::new(Parts {
         client,
-        guard: Guard::new(guard, clock.clone()),
+        guard: Guard::new(guard, around.clock.clone()),
+        waits,
         plans: Plans::compile(policy, &profile, parse_limits).in_zone(settings.times().zone()),
         profile,
         watch,
         settings,
         walls,
         report: Box::new(move |outcome, seconds| counts.crm_request(outcome, seconds)),
+        ids: around.ids.clone(),
     }))
+}
+
+/// How long what nobody waits for may wait for leave to ask.
+const SYNC_WAIT_MS: u64 = 60_000;
+
+fn client(
+    config: &Config,
+    profile: &Profile,
+    settings: &Settings,
+    around: &Around<'_>,
+) -> Result<Client, StartError> {
+    let crm = &config.crm;
+    let base = match (crm.base_url.as_str(), &profile.host.base) {
+        ("", Some(template)) => {
+            let text = settings.text(template).ok_or_else(|| "host.base can't be filled in".to_owned())?;
+            Some(net::parse_base(&text, "the profile's host.base", false)?)
+        }
+        ("", None) => return Err(StartError("set crm.base_url to the address of the CRM".to_owned())),
+        (text, _) => Some(net::parse_base(text, "crm.base_url", crm.allow_plain_http)?),
+    };
+    let token_url = match crm.token_url.as_str() {
+        "" => None,
+        text => Some(net::parse_base(text, "crm.token_url", crm.allow_plain_http)?),
+    };
+    let net_config = NetConfig {
+        connect_timeout_ms: crm.connect_timeout_ms,
+        idle_timeout_ms: crm.idle_timeout_ms,
+        total_timeout_ms: crm.total_timeout_ms,
+        answer_bytes_max: config.limits.answer_bytes_max,
+        ca_file: Some(crm.ca_file.clone()).filter(|file| !file.as_os_str().is_empty()),
+    };
+    let walls = walls(config);
+    let store = match around.database {
+        Some(database) if profile.has_refresh_token() => {
+            Some(TokenStore::new(database.clone(), vault(config)?, around.ids.clone()))
+        }
+        _ => None,
+    };
+    let keeper = Keeper::new(KeeperParts {
+        profile,
+        settings,
+        configured: base.clone(),
+        token_url,
+        store,
+        clock: around.clock.clone(),
+    })?;
+    let trusted: Vec<&url::Url> = base.iter().chain(keeper.token_url()).collect();
+    let net = Net::new(&net_config, &trusted, walls)?;
+    Ok(Client::new(net, keeper, base, around.clock.clone(), walls))
 }
 
 /// The whole bridge, on an open and migrated database.
@@ -183,7 +250,8 @@ pub fn bridge_under(
     let walls = walls(config);
     let profile = config.profile()?;
     let counts = BridgeMetrics::new(metrics);
-    let connector = connector(config, &policy, profile, &clock, metrics, &counts)?;
+    let around = Around { clock: &clock, ids: &ids, metrics, counts: &counts, database: Some(&database) };
+    let connector = connector(config, &policy, profile, &around)?;
     Ok(Bridge {
         policy: Arc::new(policy),
         connector,

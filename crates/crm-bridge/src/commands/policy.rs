@@ -276,7 +276,18 @@ async fn run_dry(config: &Config, count: u64, format: ReportFormat) -> Result<Ex
     let policy = start::policy(config, &profile)?;
     let metrics = Metrics::new(METRICS_PREFIX);
     let counts = BridgeMetrics::new(&metrics);
-    let connector = start::connector(config, &policy, profile, &Clock::system(), &metrics, &counts)?;
+    let clock = Clock::system();
+    let ids = Ids::random(clock.clone());
+    // Keys that change with each use are kept in the database; other CRMs are asked without it.
+    let database = if profile.has_refresh_token() { Some(open(config).await?) } else { None };
+    let around = start::Around {
+        clock: &clock,
+        ids: &ids,
+        metrics: &metrics,
+        counts: &counts,
+        database: database.as_ref(),
+    };
+    let connector = start::connector(config, &policy, profile, &around)?;
     let phones = config.phone_rules().map_err(anyhow::Error::msg)?;
     match dry_run(&connector, &policy, &phones, count).await {
         Ok(report) => {
@@ -286,7 +297,7 @@ async fn run_dry(config: &Config, count: u64, format: ReportFormat) -> Result<Ex
             }
             Ok(ExitCode::SUCCESS)
         }
-        Err(trouble) => bail!("{title} can't be asked: {}", trouble.as_str()),
+        Err(trouble) => bail!("{title} can't be asked ({}). {}", trouble.as_str(), trouble.sentence()),
     }
 }
 

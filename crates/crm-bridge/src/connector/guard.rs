@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use service_kit::{Clock, Timestamp};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::ask::Priority;
 use super::trouble::Trouble;
 
 /// When to stop asking, and how many at once.
@@ -27,6 +28,8 @@ pub struct Guard {
     limits: GuardLimits,
     clock: Clock,
     turns: Semaphore,
+    /// What nobody waits for leaves one turn to people.
+    sync_turns: Semaphore,
     circuit: Mutex<Circuit>,
 }
 
@@ -42,6 +45,7 @@ struct Circuit {
 /// Leave to send one request. How it ended must be told with [`Turn::well`] or [`Turn::failed`].
 pub struct Turn<'a> {
     _permit: SemaphorePermit<'a>,
+    _sync_permit: Option<SemaphorePermit<'a>>,
     guard: &'a Guard,
     trial: bool,
     told: bool,
@@ -51,23 +55,41 @@ impl Guard {
     /// A closed circuit.
     #[must_use]
     pub fn new(limits: GuardLimits, clock: Clock) -> Self {
-        Self { limits, clock, turns: Semaphore::new(limits.requests_at_once_max), circuit: Mutex::default() }
+        let at_once = limits.requests_at_once_max.max(1);
+        Self {
+            limits,
+            clock,
+            turns: Semaphore::new(at_once),
+            sync_turns: Semaphore::new(at_once.saturating_sub(1).max(1)),
+            circuit: Mutex::default(),
+        }
     }
 
     /// Waits for a turn.
     ///
     /// # Errors
     /// [`Trouble::CircuitOpen`] while the CRM is left alone, [`Trouble::Busy`] if no turn came in time.
-    pub async fn turn(&self) -> Result<Turn<'_>, Trouble> {
+    pub async fn turn(&self, priority: Priority) -> Result<Turn<'_>, Trouble> {
         self.pass()?;
         let wait = std::time::Duration::from_millis(self.limits.turn_timeout_ms);
-        let permit = tokio::time::timeout(wait, self.turns.acquire())
-            .await
-            .map_err(|_| Trouble::Busy)?
-            .map_err(|_| Trouble::Busy)?;
+        let permits = async {
+            let sync = match priority {
+                Priority::Sync => Some(self.sync_turns.acquire().await.map_err(|_| Trouble::Busy)?),
+                Priority::LookUp => None,
+            };
+            Ok::<_, Trouble>((self.turns.acquire().await.map_err(|_| Trouble::Busy)?, sync))
+        };
+        let (permit, sync) = tokio::time::timeout(wait, permits).await.map_err(|_| Trouble::Busy)??;
         // The CRM may have failed while we waited.
         let trial = self.begin()?;
-        Ok(Turn { _permit: permit, guard: self, trial, told: false })
+        Ok(Turn { _permit: permit, _sync_permit: sync, guard: self, trial, told: false })
+    }
+
+    /// For how long the CRM is still left alone, in milliseconds; 0 if it is not.
+    #[must_use]
+    pub fn pause_left_ms(&self) -> i64 {
+        let circuit = self.circuit.lock().unwrap_or_else(PoisonError::into_inner);
+        circuit.open_until.map_or(0, |until| until.since_ms(self.clock.now()).max(0))
     }
 
     /// Whether the CRM is being left alone.
@@ -151,16 +173,16 @@ mod tests {
         let clock = Clock::manual(Timestamp::from_ms(0));
         let guard = guard(&clock);
         for _ in 0..2 {
-            guard.turn().await.unwrap().failed(None);
+            guard.turn(Priority::LookUp).await.unwrap().failed(None);
         }
-        assert_eq!(guard.turn().await.err(), Some(Trouble::CircuitOpen));
+        assert_eq!(guard.turn(Priority::LookUp).await.err(), Some(Trouble::CircuitOpen));
         clock.advance_ms(1_000);
-        let trial = guard.turn().await.unwrap();
-        assert_eq!(guard.turn().await.err(), Some(Trouble::CircuitOpen), "one at a time");
+        let trial = guard.turn(Priority::LookUp).await.unwrap();
+        assert_eq!(guard.turn(Priority::LookUp).await.err(), Some(Trouble::CircuitOpen), "one at a time");
         trial.failed(None);
         assert!(guard.is_open());
         clock.advance_ms(1_000);
-        guard.turn().await.unwrap().well();
+        guard.turn(Priority::LookUp).await.unwrap().well();
         assert!(!guard.is_open());
     }
 
@@ -168,7 +190,7 @@ mod tests {
     async fn a_crm_that_asks_for_a_pause_gets_it_at_once() {
         let clock = Clock::manual(Timestamp::from_ms(0));
         let guard = guard(&clock);
-        guard.turn().await.unwrap().failed(Some(30_000));
+        guard.turn(Priority::LookUp).await.unwrap().failed(Some(30_000));
         clock.advance_ms(29_999);
         assert!(guard.is_open());
         clock.advance_ms(1);
@@ -179,19 +201,29 @@ mod tests {
     async fn a_trial_that_is_dropped_does_not_block_for_ever() {
         let clock = Clock::manual(Timestamp::from_ms(0));
         let guard = guard(&clock);
-        guard.turn().await.unwrap().failed(Some(10));
+        guard.turn(Priority::LookUp).await.unwrap().failed(Some(10));
         clock.advance_ms(10);
-        drop(guard.turn().await.unwrap());
+        drop(guard.turn(Priority::LookUp).await.unwrap());
         assert!(guard.is_open());
         clock.advance_ms(1_000);
-        guard.turn().await.unwrap().well();
+        guard.turn(Priority::LookUp).await.unwrap().well();
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_leaves_a_turn_to_people() {
+        let clock = Clock::manual(Timestamp::from_ms(0));
+        let guard = guard(&clock);
+        let _sync = guard.turn(Priority::Sync).await.unwrap();
+        assert_eq!(guard.turn(Priority::Sync).await.err(), Some(Trouble::Busy));
+        assert!(guard.turn(Priority::LookUp).await.is_ok());
     }
 
     #[tokio::test]
     async fn who_gets_no_turn_in_time_is_told_so() {
         let clock = Clock::manual(Timestamp::from_ms(0));
         let guard = guard(&clock);
-        let _under_way = (guard.turn().await.unwrap(), guard.turn().await.unwrap());
-        assert_eq!(guard.turn().await.err(), Some(Trouble::Busy));
+        let _under_way =
+            (guard.turn(Priority::LookUp).await.unwrap(), guard.turn(Priority::LookUp).await.unwrap());
+        assert_eq!(guard.turn(Priority::LookUp).await.err(), Some(Trouble::Busy));
     }
 }

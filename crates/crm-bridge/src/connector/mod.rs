@@ -2,40 +2,56 @@
 //! answer is read ([`projection`]). The CRM's host is known here and nowhere else.
 
 pub mod ask;
+pub mod auth;
 pub mod client;
 pub mod guard;
+mod limiter;
+pub mod net;
+mod page;
+mod pick;
+mod pin;
 pub mod plans;
 pub mod pointer;
 pub mod profile;
 pub mod projection;
+mod settings;
 pub mod trouble;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
-use service_kit::Secret;
+use service_kit::Ids;
 
-use self::ask::{Asker, Begin, Fillings, PageMark, Question};
-use self::client::{Client, Failure, Reply};
+use self::ask::{Asker, PageMark, Priority, Question};
+use self::client::{Answered, Client, Errand, Reply};
 use self::guard::Guard;
+use self::limiter::Limiter;
 use self::plans::Plans;
-use self::profile::paging::PagingKind;
-use self::profile::time::Times;
-use self::profile::{Operation, Profile, Purpose};
-use self::projection::{KeyWatch, Page, Record, read_list, read_one};
-use self::trouble::Trouble;
+use self::profile::operation::Gives;
+use self::profile::{Operation, Profile, Purpose, Shape};
+use self::projection::{KeyWatch, Page, Plan, Record, read_list, read_one};
+pub use self::settings::{Settings, SettingsGiven};
+use self::trouble::{Failure, Trouble};
 use crate::policy::{Entity, Policy};
 use crate::walls::Walls;
 
+/// Candidates whose companies are asked for, one after the other.
+const COMPANIES_MAX: usize = 20;
+
 /// What came of a question.
+#[derive(Default)]
 pub struct Found {
     /// The records, listed members only.
     pub records: Vec<Record>,
     /// Where the next page begins.
     pub next: Option<PageMark>,
+    /// The CRM gives no more records of this question than it has: go on with a later "since", or the next id.
+    pub capped: bool,
+    /// Whether the answer's headers spoke of a limit.
+    pub limit_seen: bool,
 }
 
 type Outcome = Result<Arc<Found>, Trouble>;
@@ -46,77 +62,37 @@ type UnderWay = Shared<BoxFuture<'static, Outcome>>;
 pub struct Connector(Arc<Inner>);
 
 struct Inner {
-    client: Arc<Client>,
-    guard: Arc<Guard>,
-    profile: Arc<Profile>,
+    line: Arc<Line>,
     plans: Plans,
-    watch: Arc<KeyWatch>,
-    fillings: Fillings,
-    walls: Walls,
-    report: Arc<dyn Fn(Result<(), Trouble>, f64) + Send + Sync>,
     /// Questions under this plan; an answer to another plan's question would lack fields or have others.
     under_way: Mutex<HashMap<Question, UnderWay>>,
 }
 
-/// What the administrator has set for this CRM and what a profile's holes are filled with. No `Debug`: keys are among it.
-#[derive(Clone, Default)]
-pub struct Settings(Fillings);
-
-/// What the administrator has set for this CRM, as it stands in the settings.
-#[derive(Default)]
-pub struct SettingsGiven {
-    /// The key.
-    pub secret: Option<Secret>,
-    /// Further keys by name.
-    pub secrets: BTreeMap<String, Secret>,
-    /// Everything else.
-    pub settings: BTreeMap<String, String>,
+/// The way to the CRM, which stays when the policy changes.
+struct Line {
+    client: Client,
+    guard: Guard,
+    limiter: Limiter,
+    waits: Waits,
+    profile: Profile,
+    watch: KeyWatch,
+    settings: Settings,
+    walls: Walls,
+    report: Box<dyn Fn(Result<(), Trouble>, f64) + Send + Sync>,
+    ids: Ids,
 }
 
-impl Settings {
-    /// What is given, compared with what the profile wants.
-    ///
-    /// # Errors
-    /// All that is missing, unknown or not usable, in sentences.
-    pub fn new(profile: &Profile, given: SettingsGiven) -> Result<Self, String> {
-        let mut faults = Vec::new();
-        for (name, description) in &profile.settings {
-            match given.settings.get(name).map(|value| value.trim()) {
-                None | Some("") => {
-                    faults.push(format!("{} needs crm.settings.{name}: {description}", profile.head.title))
-                }
-                Some(value) if value.len() > 256 || value.chars().any(char::is_control) => {
-                    faults.push(format!("crm.settings.{name} is one line of at most 256 letters"));
-                }
-                Some(_) => {}
-            }
-        }
-        for name in given.settings.keys().filter(|name| !profile.settings.contains_key(*name)) {
-            faults.push(format!("{} knows no crm.settings.{name}; take it out", profile.head.title));
-        }
-        let SettingsGiven { secret, secrets, settings } = given;
-        let mut fillings = Fillings { secret, secrets, settings, ..Fillings::default() };
-        let zone = ask::setting_text(&fillings, &profile.time.zone);
-        match zone.map_or_else(
-            || Err("time.zone can't be filled in".to_owned()),
-            |zone| Times::new(profile.time.in_requests(), &zone),
-        ) {
-            Ok(times) => fillings.times = times,
-            Err(_) if !faults.is_empty() => {}
-            Err(fault) => faults.push(fault),
-        }
-        if faults.is_empty() { Ok(Self(fillings)) } else { Err(faults.join("\n")) }
-    }
-
-    fn pen(&self) -> ask::Pen<'_> {
-        ask::Pen::plain(&self.0)
-    }
-
-    /// How times are written in requests.
-    #[must_use]
-    pub fn times(&self) -> &Times {
-        &self.0.times
-    }
+/// How long to wait and how often to try.
+#[derive(Debug, Clone, Copy)]
+pub struct Waits {
+    /// How long a person's question waits for leave to be asked.
+    pub look_up_ms: u64,
+    /// How long one waits that nobody waits for.
+    pub sync_ms: u64,
+    /// How often what nobody waits for is tried again.
+    pub retries_max: u32,
+    /// Before the first retry; twice as long before each further one, give or take half.
+    pub retry_pause_ms: u64,
 }
 
 /// What a connector is made of.
@@ -125,6 +101,8 @@ pub struct Parts {
     pub client: Client,
     /// Breaker and limit.
     pub guard: Guard,
+    /// How long to wait and how often to try.
+    pub waits: Waits,
     /// How to ask.
     pub profile: Profile,
     /// What to ask for.
@@ -137,57 +115,70 @@ pub struct Parts {
     pub walls: Walls,
     /// Told how each request ended and how many seconds it took.
     pub report: Box<dyn Fn(Result<(), Trouble>, f64) + Send + Sync>,
+    /// Random values, for the pauses between retries.
+    pub ids: Ids,
+}
+
+/// What happened to a ticket, for the customer's history in the CRM.
+pub struct Activity {
+    /// The CRM's id of the customer.
+    pub customer_id: String,
+    /// The number of the ticket.
+    pub ticket_number: u64,
+    /// Its subject, one line.
+    pub subject: String,
+    /// Its status.
+    pub status: String,
+    /// What happened.
+    pub event: String,
+    /// When.
+    pub at: service_kit::Timestamp,
+    /// The same for the same event, however often it is sent.
+    pub key: String,
 }
 
 impl Connector {
     /// A connector; nothing is asked yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { client, guard, profile, plans, watch, settings, walls, report } = parts;
-        Self(Arc::new(Inner {
-            client: Arc::new(client),
-            guard: Arc::new(guard),
-            profile: Arc::new(profile),
-            plans,
-            watch: Arc::new(watch),
-            fillings: settings.0,
-            walls,
-            report: Arc::from(report),
-            under_way: Mutex::default(),
-        }))
+        let Parts { client, guard, waits, profile, plans, watch, settings, walls, report, ids } = parts;
+        let limiter = Limiter::new(&profile.limits);
+        let line = Line { client, guard, limiter, waits, profile, watch, settings, walls, report, ids };
+        Self(Arc::new(Inner { line: Arc::new(line), plans, under_way: Mutex::default() }))
     }
 
     /// The same connector, asking for what another policy lists. Questions under way end under the old one.
     #[must_use]
     pub fn under(&self, policy: &Policy) -> Self {
-        let inner = &*self.0;
-        Self(Arc::new(Inner {
-            client: Arc::clone(&inner.client),
-            guard: Arc::clone(&inner.guard),
-            profile: Arc::clone(&inner.profile),
-            plans: Plans::compile(policy, &inner.profile, inner.plans.limits())
-                .in_zone(inner.fillings.times.zone()),
-            watch: Arc::clone(&inner.watch),
-            fillings: inner.fillings.clone(),
-            walls: inner.walls,
-            report: Arc::clone(&inner.report),
-            under_way: Mutex::default(),
-        }))
+        let line = Arc::clone(&self.0.line);
+        let plans = Plans::compile(policy, &line.profile, self.0.plans.limits());
+        let plans = plans.in_zone(line.settings.times().zone());
+        Self(Arc::new(Inner { line, plans, under_way: Mutex::default() }))
     }
 
-    /// Asks the CRM. Equal questions that are asked while one is under way share its answer.
+    /// Asks the CRM for a person who waits. Equal questions that are asked while one is under way share its answer.
     ///
-    /// A record that is not there is an empty list.
+    /// A record that is not there is an empty list. People come with their company, also where that is a record of its
+    /// own.
     ///
     /// # Errors
     /// [`Trouble`].
     pub async fn ask(&self, question: Question) -> Outcome {
+        self.ask_as(question, Priority::LookUp).await
+    }
+
+    /// Asks the CRM with that priority. What nobody waits for is tried again after a passing trouble, and leaves the
+    /// companies of a page to a question of their own.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn ask_as(&self, question: Question, priority: Priority) -> Outcome {
         let answer = {
             let mut under_way = self.0.under_way.lock().unwrap_or_else(PoisonError::into_inner);
             match under_way.get(&question) {
                 Some(answer) => answer.clone(),
                 None => {
-                    let answer = self.start(question.clone());
+                    let answer = self.start(question.clone(), priority);
                     under_way.insert(question, answer.clone());
                     answer
                 }
@@ -196,30 +187,66 @@ impl Connector {
         answer.await
     }
 
+    /// Tells the CRM what happened to a ticket, if its profile has a place for that.
+    ///
+    /// # Errors
+    /// [`Trouble`]; whether it was told is not known after [`Trouble::Timeout`] and [`Trouble::Broken`].
+    pub async fn tell(&self, activity: Activity) -> Result<(), Trouble> {
+        let line = &self.0.line;
+        let operation = line.profile.operation(Purpose::Activity).ok_or(Trouble::NotOffered)?;
+        let fillings = line.settings.fillings();
+        let ticket = ask::Ticket {
+            customer_id: zeroize::Zeroizing::new(activity.customer_id),
+            number: activity.ticket_number,
+            subject: zeroize::Zeroizing::new(activity.subject),
+            status: activity.status,
+            event: activity.event,
+            at: fillings.times.write(activity.at).ok_or(Trouble::Unaskable)?,
+            key: activity.key,
+        };
+        let asker = Asker { profile: &line.profile, fillings, walls: line.walls };
+        let shape = line.profile.shape(operation);
+        let make = |credentials: &auth::Credentials| {
+            asker.other(operation, Some(ticket.clone()), credentials.token.as_ref())
+        };
+        match self.0.guarded(operation, &shape, Priority::Sync, make, |_| Ok(())).await {
+            // An answer to this is not read, whatever its kind.
+            Err(Trouble::NotJson) | Ok(()) => Ok(()),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
     /// What the CRM has sent without being asked.
     #[must_use]
     pub fn watch(&self) -> &KeyWatch {
-        &self.0.watch
+        &self.0.line.watch
     }
 
     /// The profile in use.
     #[must_use]
     pub fn profile(&self) -> &Profile {
-        &self.0.profile
+        &self.0.line.profile
     }
 
     /// Whether the CRM is being left alone at present.
     #[must_use]
     pub fn is_paused(&self) -> bool {
-        self.0.guard.is_open()
+        self.0.line.guard.is_open()
+    }
+
+    /// For how long the CRM is still left alone, in milliseconds; 0 if it is not.
+    #[must_use]
+    pub fn pause_left_ms(&self) -> i64 {
+        self.0.line.guard.pause_left_ms()
     }
 
     /// Runs the request on its own, so that a caller who leaves does not take the others' answer away.
-    fn start(&self, question: Question) -> UnderWay {
-        let inner = Arc::clone(&self.0);
+    fn start(&self, question: Question, priority: Priority) -> UnderWay {
+        let connector = self.clone();
         let forget: Weak<Inner> = Arc::downgrade(&self.0);
         let task = tokio::spawn(async move {
-            let outcome = inner.exchange(&question).await;
+            let outcome = connector.whole(&question, priority).await.map(Arc::new);
+            drop(connector);
             if let Some(inner) = forget.upgrade() {
                 inner.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&question);
             }
@@ -227,32 +254,119 @@ impl Connector {
         });
         task.map(|joined| joined.unwrap_or(Err(Trouble::Broken))).boxed().shared()
     }
+
+    /// The answer with what belongs to it: records behind ids, and for people who wait the companies.
+    fn whole<'a>(
+        &'a self,
+        question: &'a Question,
+        priority: Priority,
+    ) -> BoxFuture<'a, Result<Found, Trouble>> {
+        async move {
+            let mut found = self.0.tried(question, priority).await?;
+            let purpose = question.purpose();
+            let gives =
+                self.0.line.profile.operation(purpose).map(|operation| operation.gives).unwrap_or_default();
+            if gives == Gives::Ids {
+                found.records = self.behind_ids(found.records, priority).await?;
+            } else if priority == Priority::LookUp
+                && matches!(purpose, Purpose::ByEmail | Purpose::ByPhone | Purpose::One(Entity::Person))
+                && self.0.line.profile.linked_company().is_some()
+            {
+                self.add_companies(&mut found.records, priority).await?;
+            }
+            Ok(found)
+        }
+        .boxed()
+    }
+
+    async fn behind_ids(&self, ids: Vec<Record>, priority: Priority) -> Result<Vec<Record>, Trouble> {
+        let mut records = Vec::with_capacity(ids.len());
+        for id in ids.into_iter().filter_map(|record| record.id) {
+            let one = self.ask_as(Question::ById(Entity::Person, id.clone()), priority).await?;
+            // A CRM that answers with somebody else is not to be believed.
+            records.extend(one.records.iter().find(|record| record.id.as_ref() == Some(&id)).cloned());
+        }
+        Ok(records)
+    }
+
+    async fn add_companies(&self, records: &mut [Record], priority: Priority) -> Result<(), Trouble> {
+        for record in records.iter_mut().take(COMPANIES_MAX) {
+            let Some(id) = record.company_id.clone() else { continue };
+            let company = self.ask_as(Question::ById(Entity::Company, id.clone()), priority).await?;
+            if let Some(company) = company.records.iter().find(|company| company.id.as_ref() == Some(&id)) {
+                record.values.extend(company.values.iter().cloned());
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Inner {
-    async fn exchange(&self, question: &Question) -> Outcome {
+    /// Asks, and if nobody waits and the trouble is a passing one, again.
+    async fn tried(&self, question: &Question, priority: Priority) -> Result<Found, Trouble> {
+        let retries = if priority == Priority::Sync { self.line.waits.retries_max } else { 0 };
+        let mut pause_ms = self.line.waits.retry_pause_ms.max(1);
+        for _ in 0..retries {
+            match self.once(question, priority).await {
+                Err(trouble) if trouble.is_passing() && !self.line.guard.is_open() => {
+                    // Half to one and a half of the pause, so that several copies do not come back at the same moment.
+                    tokio::time::sleep(Duration::from_millis(pause_ms / 2 + self.line.ids.below(pause_ms)))
+                        .await;
+                    pause_ms = pause_ms.saturating_mul(2);
+                }
+                other => return other,
+            }
+        }
+        self.once(question, priority).await
+    }
+
+    async fn once(&self, question: &Question, priority: Priority) -> Result<Found, Trouble> {
         let purpose = match question.purpose() {
-            Purpose::Probe if self.profile.probe.is_none() => Purpose::Page(Entity::Person),
+            Purpose::Probe if self.line.profile.probe.is_none() => Purpose::Page(Entity::Person),
             other => other,
         };
-        let operation = self.profile.operation(purpose).ok_or(Trouble::NotOffered)?;
-        let plan = self.plans.of(purpose, operation).ok_or(Trouble::NotOffered)?;
-        let asker = Asker { profile: &self.profile, fillings: &self.fillings, walls: self.walls };
-        let request = asker.request(question, operation, plan.selection()).map_err(|_| Trouble::Unaskable)?;
-        let turn = self.guard.turn().await?;
+        let operation = self.line.profile.operation(purpose).ok_or(Trouble::NotOffered)?;
+        let plan = self.plans.of(purpose, operation);
+        let selection = plan.map(Plan::selection).unwrap_or_default();
+        let shape = self.line.profile.shape(operation);
+        let fillings = self.line.settings.fillings();
+        let asker = Asker { profile: &self.line.profile, fillings, walls: self.line.walls };
+        let make = |credentials: &auth::Credentials| {
+            asker.request(question, operation, selection, credentials.token.as_ref())
+        };
+        self.guarded(operation, &shape, priority, make, |answered| {
+            self.read(question, operation, plan, &shape, answered)
+        })
+        .await
+    }
+
+    /// Sends one request when its turn has come, reads the answer, and tells guard, log and metrics how it went.
+    async fn guarded<T>(
+        &self,
+        operation: &Operation,
+        shape: &Shape,
+        priority: Priority,
+        make: impl Fn(&auth::Credentials) -> Result<ask::Request, ask::Unaskable>,
+        read: impl FnOnce(Answered) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
+        let wait_ms =
+            if priority == Priority::Sync { self.line.waits.sync_ms } else { self.line.waits.look_up_ms };
+        let turn = self.line.guard.turn(priority).await?;
+        self.line.limiter.leave(priority, wait_ms).await?;
         let started = Instant::now();
-        let outcome = match self.client.send(&request).await {
-            Ok(reply) => self.read(question, operation, plan, reply).map_err(Failure::from),
+        let errand = Errand { profile: &self.line.profile, settings: &self.line.settings, operation, shape };
+        let outcome = match self.line.client.send(&errand, make).await {
+            Ok(answered) => read(answered).map_err(Failure::from),
             Err(failure) => Err(failure),
         };
-        (self.report)(
+        (self.line.report)(
             outcome.as_ref().map(|_| ()).map_err(|failure| failure.trouble),
             started.elapsed().as_secs_f64(),
         );
         match outcome {
             Ok(found) => {
                 turn.well();
-                Ok(Arc::new(found))
+                Ok(found)
             }
             Err(Failure { trouble, pause_ms }) => {
                 // The reason is from a closed set; what the CRM said is not logged.
@@ -271,48 +385,35 @@ impl Inner {
         &self,
         question: &Question,
         operation: &Operation,
-        plan: &projection::Plan,
-        reply: Reply,
+        plan: Option<&Plan>,
+        shape: &Shape,
+        mut answered: Answered,
     ) -> Result<Found, Trouble> {
-        let nothing = Found { records: Vec::new(), next: None };
-        let shape = self.profile.shape(operation);
+        let found = Found { limit_seen: answered.limit_seen, ..Found::default() };
         let by_id = matches!(question, Question::ById(..));
-        let answer = match reply {
+        let answer = match std::mem::replace(&mut answered.reply, Reply::Nothing) {
             Reply::Body(answer) => answer,
-            Reply::Nothing => return Ok(nothing),
-            Reply::NotFound if by_id => return Ok(nothing),
+            Reply::Nothing => return Ok(found),
+            Reply::NotFound if by_id => return Ok(found),
             // A list that is not there is a wrong address, not an empty list.
             Reply::NotFound => return Err(Trouble::Refused),
         };
+        // That there is an answer is all that a probe of its own wants to know.
+        let Some(plan) = plan.filter(|_| !self.is_own_probe(question)) else { return Ok(found) };
         if by_id {
-            let record = read_one(&answer, plan, &shape, &self.watch, self.walls)?;
-            return Ok(Found { records: record.into_iter().collect(), next: None });
+            let record = read_one(&answer, plan, shape, &self.line.watch, self.line.walls)?;
+            return Ok(Found { records: record.into_iter().collect(), ..found });
         }
-        let page = read_list(&answer, plan, &shape, &self.watch, self.walls)?;
-        let next = self.next(question, operation, &page);
-        Ok(Found { records: page.records, next })
+        let page = read_list(&answer, plan, shape, &self.line.watch, self.line.walls)?;
+        let errand = Errand { profile: &self.line.profile, settings: &self.line.settings, operation, shape };
+        let next = page::next(&errand, question, &page, &answered)?;
+        let cap = self.line.profile.paging_of(operation).cap.map(u64::from);
+        let capped = next.as_ref().zip(cap).is_some_and(|(next, cap)| next.records_before() >= cap);
+        let Page { records, .. } = page;
+        Ok(Found { records, next: next.filter(|_| !capped), capped, ..found })
     }
 
-    /// Where the next page begins.
-    fn next(&self, question: &Question, operation: &Operation, page: &Page) -> Option<PageMark> {
-        let paging = self.profile.paging_of(operation);
-        let size = question.size(&self.profile, operation);
-        let count = u64::try_from(page.records.len()).unwrap_or(u64::MAX);
-        let full = count >= u64::from(size) && page.more != Some(false);
-        let here = match question.mark() {
-            Some(mark) => mark.begin(question)?.clone(),
-            None => Begin::first(paging),
-        };
-        let begin = match (paging.kind, here) {
-            (PagingKind::Offset, Begin::Offset(offset)) if full => {
-                Begin::Offset(offset.saturating_add(count))
-            }
-            (PagingKind::Page, Begin::Page(number, with_size)) if full => {
-                Begin::Page(number.saturating_add(1), Some(with_size.unwrap_or(size)))
-            }
-            (PagingKind::Cursor, _) => Begin::Cursor(page.next.clone()?),
-            _ => return None,
-        };
-        Some(PageMark::next(question, begin, count))
+    fn is_own_probe(&self, question: &Question) -> bool {
+        matches!(question, Question::Probe) && self.line.profile.probe.is_some()
     }
 }

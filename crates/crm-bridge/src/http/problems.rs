@@ -10,7 +10,6 @@ use service_kit::Problem;
 use service_kit::http::RequestId;
 
 use crate::app::BridgeError;
-use crate::connector::trouble::Trouble;
 use crate::oversight::budget::Verdict;
 
 /// The problem for an error, with the id under which the log tells more.
@@ -37,7 +36,7 @@ pub(super) fn problem(error: &BridgeError, request_id: &str) -> Problem {
             .detail("Somebody else has to acknowledge what you did yourself. Ask another supervisor."),
         BridgeError::CrmUnavailable(trouble) => {
             let problem = Problem::new("crm_unavailable", 503, "The CRM can't be asked")
-                .detail(sentence(*trouble))
+                .detail(trouble.sentence())
                 .reason(trouble.as_str());
             problem.header(RETRY_AFTER, "10")
         }
@@ -94,39 +93,6 @@ fn internal(error: &DbError) -> Problem {
     tracing::error!(error = %error, "a database operation failed");
     Problem::new("internal_error", 500, "Internal error")
         .detail("This is a fault of the bridge. The log tells more under the request id.")
-}
-
-fn sentence(trouble: Trouble) -> &'static str {
-    match trouble {
-        Trouble::Unreachable => "The CRM does not accept connections. Ticket work goes on; ask again later.",
-        Trouble::Timeout => "The CRM did not answer in time. Ticket work goes on; ask again later.",
-        Trouble::Broken => "The CRM broke off its answer. Ask again later.",
-        Trouble::CircuitOpen => {
-            "The CRM has failed several times and is left alone for a while. Ask again later."
-        }
-        Trouble::Busy => "Too many questions to the CRM are under way. Ask again in a moment.",
-        Trouble::RateLimited => "The CRM says that it is asked too often. Ask again later.",
-        Trouble::Credentials => "The CRM does not accept the bridge's key. An administrator has to renew it.",
-        Trouble::Refused => {
-            "The CRM refused the request, as when a field or a path is unknown there. An administrator has to check \
-             the profile with `crm-bridge policy dry-run`."
-        }
-        Trouble::ServerError => "The CRM reported an error of its own. Ask again later.",
-        Trouble::Redirect => "The CRM points to another address, which is not followed. Check crm.base_url.",
-        Trouble::TooLarge => "The CRM's answer is larger than the bridge reads.",
-        Trouble::TooDeep => "The CRM's answer is nested more deeply than the bridge reads.",
-        Trouble::Empty => "The CRM answered with nothing. Ask again later.",
-        Trouble::NotJson => {
-            "The CRM did not answer with JSON in UTF-8. Ask again later, or check crm.base_url."
-        }
-        Trouble::UnexpectedShape => "The CRM's answer is not of the shape that its profile describes.",
-        Trouble::ErrorInside => {
-            "The CRM answered with an error of its own. An administrator has to check the profile with \
-             `crm-bridge profile test`."
-        }
-        Trouble::Unaskable => "The question has letters that the CRM can't be asked for.",
-        Trouble::NotOffered => "This CRM can't be asked that; its profile has no such filter.",
-    }
 }
 
 /// How bodies are read, and what is said about those that can't be.

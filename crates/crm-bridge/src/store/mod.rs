@@ -7,6 +7,7 @@ pub mod oversight;
 pub mod policies;
 mod schema;
 pub mod sync;
+pub mod tokens;
 pub mod vault;
 
 use audit_log::{AuditLog, Event};

@@ -37,6 +37,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    crm_tokens (source) {
+        source -> Text,
+        sealed -> Nullable<Binary>,
+        generation -> BigInt,
+        state -> Text,
+        lease_owner -> Nullable<Text>,
+        lease_until -> BigInt,
+        changed_at -> BigInt,
+    }
+}
+
+diesel::table! {
     cards (customer_ref) {
         customer_ref -> Text,
         sealed -> Binary,

@@ -89,10 +89,15 @@ impl Vault {
         if !self.walls.keep_stands() {
             return Some(plain.to_vec());
         }
+        self.seal_bytes(plain, &bond.bytes(), ids)
+    }
+
+    /// Seals what is no card and is bound to these bytes. No test build can take this seal away.
+    #[must_use]
+    pub fn seal_bytes(&self, plain: &[u8], bond: &[u8], ids: &Ids) -> Option<Vec<u8>> {
         let mut nonce = [0_u8; NONCE_BYTES];
         ids.fill(&mut nonce);
-        let payload = Payload { msg: plain, aad: &bond.bytes() };
-        let sealed = self.cipher.encrypt(&XNonce::from(nonce), payload).ok()?;
+        let sealed = self.cipher.encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: bond }).ok()?;
         Some([&[FORMAT], nonce.as_slice(), &sealed].concat())
     }
 
@@ -102,12 +107,18 @@ impl Vault {
         if !self.walls.keep_stands() {
             return Some(Zeroizing::new(sealed.to_vec()));
         }
+        self.open_bytes(sealed, &bond.bytes())
+    }
+
+    /// Opens what was sealed with [`Vault::seal_bytes`].
+    #[must_use]
+    pub fn open_bytes(&self, sealed: &[u8], bond: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (format, rest) = sealed.split_first()?;
         let (nonce, ciphertext) = rest.split_at_checked(NONCE_BYTES)?;
         if *format != FORMAT {
             return None;
         }
-        let payload = Payload { msg: ciphertext, aad: &bond.bytes() };
+        let payload = Payload { msg: ciphertext, aad: bond };
         let nonce = XNonce::try_from(nonce).ok()?;
         self.cipher.decrypt(&nonce, payload).ok().map(Zeroizing::new)
     }

@@ -22,6 +22,9 @@ pub struct PageMark {
     pub(crate) records: u64,
     /// Pages before it.
     pub(crate) pages: u32,
+    /// A place from before, moved on ever more rarely: whoever comes to it again goes in a circle (R. P. Brent, 1980).
+    anchor: u64,
+    until_moved: u32,
 }
 
 /// The place itself.
@@ -56,15 +59,35 @@ impl fmt::Debug for PageMark {
 }
 
 impl PageMark {
-    /// A mark for the page after one of that question.
-    pub(in crate::connector) fn next(question: &Question, begin: Begin, records: u64) -> Self {
-        let (before, pages) = question.mark().map_or((0, 0), |mark| (mark.records, mark.pages));
-        Self {
-            question: fingerprint(question),
-            begin,
-            records: before.saturating_add(records),
-            pages: pages.saturating_add(1),
-        }
+    /// A mark for the page after one of that question. None if that place was seen before.
+    pub(in crate::connector) fn next(question: &Question, begin: Begin, records: u64) -> Option<Self> {
+        let place = begin.digest();
+        let mark = match question.mark() {
+            None => Self {
+                question: fingerprint(question),
+                begin,
+                records,
+                pages: 1,
+                anchor: place,
+                until_moved: 1,
+            },
+            Some(before) => {
+                if before.anchor == place || before.begin == begin {
+                    return None;
+                }
+                let pages = before.pages.saturating_add(1);
+                let moved = pages >= before.until_moved;
+                Self {
+                    question: before.question.clone(),
+                    begin,
+                    records: before.records.saturating_add(records),
+                    pages,
+                    anchor: if moved { place } else { before.anchor },
+                    until_moved: if moved { pages.saturating_mul(2) } else { before.until_moved },
+                }
+            }
+        };
+        Some(mark)
     }
 
     /// The place, if the mark belongs to this question.
@@ -97,6 +120,12 @@ impl PageMark {
 }
 
 impl Begin {
+    fn digest(&self) -> u64 {
+        let text = serde_json::to_string(self).unwrap_or_default();
+        let bytes = Sha256::digest(text.as_bytes());
+        bytes.iter().take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte))
+    }
+
     /// The first page.
     pub(in crate::connector) fn first(paging: &Paging) -> Self {
         match paging.kind {

@@ -5,7 +5,7 @@ mod mark;
 mod names;
 mod render;
 
-use service_kit::{Personal, Timestamp};
+use service_kit::{Personal, Secret, Timestamp};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -122,6 +122,11 @@ impl Question {
         }
     }
 
+    /// Whether an answer may have a page after it.
+    pub(super) fn is_paged(&self) -> bool {
+        matches!(self, Self::Page { .. } | Self::Changed { .. } | Self::Gone { .. } | Self::Children { .. })
+    }
+
     /// Records a page, as the CRM allows them.
     pub(super) fn size(&self, profile: &Profile, operation: &Operation) -> u16 {
         let size_max = profile.paging_of(operation).size_max;
@@ -170,8 +175,9 @@ impl Asker<'_> {
         question: &Question,
         operation: &Operation,
         selection: &[Vec<String>],
+        token: Option<&Secret>,
     ) -> Result<Request, Unaskable> {
-        let mut fillings = self.fillings.clone();
+        let mut fillings = Fillings { token: token.cloned(), ..self.fillings.clone() };
         let names = Names::new(&self.profile.select, selection, self.profile, self.walls);
         let size = question.size(self.profile, operation);
         match question {
@@ -199,8 +205,13 @@ impl Asker<'_> {
     ///
     /// # Errors
     /// [`Unaskable`].
-    pub(super) fn other(&self, operation: &Operation, ticket: Option<Ticket>) -> Result<Request, Unaskable> {
-        let fillings = Fillings { ticket, ..self.fillings.clone() };
+    pub(super) fn other(
+        &self,
+        operation: &Operation,
+        ticket: Option<Ticket>,
+        token: Option<&Secret>,
+    ) -> Result<Request, Unaskable> {
+        let fillings = Fillings { ticket, token: token.cloned(), ..self.fillings.clone() };
         self.render(operation, &fillings, None)
     }
 

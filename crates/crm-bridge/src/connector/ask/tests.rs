@@ -32,8 +32,8 @@ fn request_of(profile: &Profile, question: &Question) -> Result<Request, Unaskab
         Plans::compile(&policy, profile, Limits { answer_bytes_max: 1, depth_max: 1, records_max: 1 });
     let operation = profile.operation(question.purpose()).unwrap();
     let plan = plans.of(question.purpose(), operation).unwrap();
-    let asker = Asker { profile, fillings: &settings.0, walls: Walls::standing() };
-    asker.request(question, operation, plan.selection())
+    let asker = Asker { profile, fillings: settings.fillings(), walls: Walls::standing() };
+    asker.request(question, operation, plan.selection(), None)
 }
 
 fn text_of(request: &Request) -> String {
@@ -81,10 +81,10 @@ fn a_value_cannot_become_a_condition() {
 
 #[test]
 fn pages_follow_the_profile_and_a_mark_belongs_to_its_question() {
-    let second = PageMark::next(&page(None), Begin::Page(1, Some(50)), 50);
+    let second = PageMark::next(&page(None), Begin::Page(1, Some(50)), 50).unwrap();
     let text = request(1, &page(Some(second.clone())));
     assert!(text.ends_with("&p=1&s=50"), "{text}");
-    let next = PageMark::next(&page(None), Begin::Cursor("c2".into()), 50);
+    let next = PageMark::next(&page(None), Begin::Cursor("c2".into()), 50).unwrap();
     assert!(request(0, &page(Some(next))).contains("cursor=c2&fields="));
     assert!(!request(0, &page(None)).contains("cursor"), "no cursor, no parameter");
     let kept = PageMark::from_text(&second.to_text()).unwrap();

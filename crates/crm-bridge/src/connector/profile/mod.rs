@@ -437,6 +437,31 @@ impl Profile {
             .collect()
     }
 
+    /// The secrets that stand somewhere; none is the one without a name.
+    #[must_use]
+    pub fn secret_names(&self) -> std::collections::BTreeSet<Option<String>> {
+        let others = check::other_templates(self);
+        let operations = self.operations();
+        let in_others = others.iter().flat_map(|(_, template)| template.holes());
+        let in_operations = operations.iter().flat_map(|(_, _, operation)| operation.holes());
+        let mut names = std::collections::BTreeSet::new();
+        for hole in in_operations.chain(in_others) {
+            if let template::HoleName::Secret(name) = &hole.name {
+                names.insert(name.clone());
+            }
+        }
+        if matches!(self.auth, Auth::Hmac(_)) {
+            names.insert(None);
+        }
+        names
+    }
+
+    /// Whether the key is renewed with a refresh token, which may change with each use.
+    #[must_use]
+    pub fn has_refresh_token(&self) -> bool {
+        matches!(&self.auth, Auth::Oauth2(oauth) if oauth.grant == auth::OauthGrant::RefreshToken)
+    }
+
     /// The paging of an operation.
     #[must_use]
     pub fn paging_of<'a>(&'a self, operation: &'a Operation) -> &'a Paging {

@@ -54,7 +54,7 @@ pub(super) enum Parts {
 }
 
 /// The listed members of one record and nothing else. No `Debug`, no `Serialize`.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct Record {
     /// The CRM's id.
     pub id: Option<String>,

@@ -22,7 +22,7 @@ pub(super) fn auth_headers(auth: &Auth) -> Vec<&String> {
 }
 
 /// The templates outside of operations, with their place.
-pub(super) fn other_templates(profile: &Profile) -> Vec<(String, Template)> {
+pub(in crate::connector::profile) fn other_templates(profile: &Profile) -> Vec<(String, Template)> {
     let mut all: Vec<(String, Template)> = vec![("time.zone".to_owned(), profile.time.zone.clone())];
     all.extend(profile.host.base.iter().map(|base| ("host.base".to_owned(), base.clone())));
     let mut auth = |key: &str, template: &Template| all.push((format!("auth.{key}"), template.clone()));

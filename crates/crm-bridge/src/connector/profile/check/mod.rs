@@ -3,7 +3,8 @@
 mod gather;
 mod webhook;
 
-use self::gather::{auth_headers, constant, members, other_templates, widens};
+pub(super) use self::gather::other_templates;
+use self::gather::{auth_headers, constant, members, widens};
 use super::auth::{Auth, TokenPlace};
 use super::operation::{Body, Gives, Operation, Parameter, Spot};
 use super::paging::{Paging, PagingKind};

@@ -1,0 +1,255 @@
+//! The one HTTP client of this service and what it never does: it follows no redirect, keeps no cookies, uses no proxy,
+//! goes to no private address that a CRM named, and reads no more than it was told to.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
+use reqwest::redirect::Policy as Redirects;
+use url::{Host, Url};
+use zeroize::Zeroizing;
+
+use super::pin::is_public;
+use super::projection::RawAnswer;
+use super::trouble::Trouble;
+use crate::walls::Walls;
+
+const FIRST_ROOM_BYTES: usize = 16 * 1024;
+/// An error or a token answer is not read further than this.
+const SMALL_BYTES_MAX: usize = 64 * 1024;
+const HEADERS_MAX: usize = 128;
+const HEADER_BYTES_MAX: usize = 64 * 1024;
+
+/// How to talk to a CRM at all.
+#[derive(Debug, Clone, Default)]
+pub struct NetConfig {
+    /// Time to connect.
+    pub connect_timeout_ms: u64,
+    /// Time between two pieces of an answer.
+    pub idle_timeout_ms: u64,
+    /// Time for everything.
+    pub total_timeout_ms: u64,
+    /// Size of an answer after decompression.
+    pub answer_bytes_max: usize,
+    /// Certificates (PEM) of the company's own authority.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// The HTTP client. Prints nothing of itself.
+pub struct Net {
+    http: reqwest::Client,
+    answer_bytes_max: usize,
+}
+
+impl Net {
+    /// A client that may go to private addresses for these hosts only.
+    ///
+    /// # Errors
+    /// What is wrong, in a sentence.
+    pub fn new(config: &NetConfig, trusted: &[&Url], walls: Walls) -> Result<Self, String> {
+        let hosts = trusted.iter().filter_map(|url| url.host_str()).map(str::to_ascii_lowercase).collect();
+        let redirects = if walls.ask_stands() { Redirects::none() } else { Redirects::limited(5) };
+        let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
+        let mut builder = reqwest::Client::builder()
+            .default_headers(headers)
+            .user_agent(concat!("guichet-crm-bridge/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirects)
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .no_proxy()
+            .dns_resolver(Arc::new(Resolver { hosts }))
+            .http1_max_headers(HEADERS_MAX)
+            .connect_timeout(Duration::from_millis(config.connect_timeout_ms))
+            .read_timeout(Duration::from_millis(config.idle_timeout_ms))
+            .timeout(Duration::from_millis(config.total_timeout_ms))
+            .pool_max_idle_per_host(8);
+        if let Some(file) = &config.ca_file {
+            let name = file.display();
+            let pem =
+                std::fs::read(file).map_err(|error| format!("crm.ca_file {name} can't be read: {error}"))?;
+            let certificates = reqwest::Certificate::from_pem_bundle(&pem)
+                .ok()
+                .filter(|certificates| !certificates.is_empty())
+                .ok_or_else(|| format!("crm.ca_file {name} has no certificate in PEM"))?;
+            builder = builder.tls_certs_merge(certificates);
+        }
+        let http = builder.build().map_err(|_| {
+            "the HTTP client could not be built; are the certificates of the system and of crm.ca_file sound?".to_owned()
+        })?;
+        Ok(Self { http, answer_bytes_max: config.answer_bytes_max })
+    }
+
+    pub(super) fn request(&self, method: &str, url: Url) -> reqwest::RequestBuilder {
+        if method == "POST" { self.http.post(url) } else { self.http.get(url) }
+    }
+
+    /// Sends.
+    pub(super) async fn send(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, Trouble> {
+        let response = request.send().await.map_err(|error| trouble_of(&error))?;
+        let size: usize =
+            response.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        if size > HEADER_BYTES_MAX { Err(Trouble::TooLarge) } else { Ok(response) }
+    }
+
+    /// The whole body, as far as an answer may be long.
+    pub(super) async fn body(&self, response: reqwest::Response) -> Result<RawAnswer, Trouble> {
+        // The announced length is the sender's claim and, when compressed, not even about these bytes.
+        let mut answer = RawAnswer::with_room(FIRST_ROOM_BYTES);
+        let mut chunks = response.bytes_stream();
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|error| trouble_of_body(&error))?;
+            if !answer.push(&chunk, self.answer_bytes_max) {
+                return Err(Trouble::TooLarge);
+            }
+        }
+        Ok(answer)
+    }
+}
+
+/// The beginning of a body that is looked at for one value only.
+pub(super) async fn small_body(response: reqwest::Response) -> Result<Zeroizing<Vec<u8>>, Trouble> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(4 * 1024));
+    let mut chunks = response.bytes_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|error| trouble_of_body(&error))?;
+        if bytes.len() + chunk.len() > SMALL_BYTES_MAX {
+            return Err(Trouble::TooLarge);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+/// Why a request failed. The error itself has the address in it and goes nowhere.
+fn trouble_of(error: &reqwest::Error) -> Trouble {
+    if error.is_timeout() {
+        Trouble::Timeout
+    } else if error.is_redirect() {
+        Trouble::Redirect
+    } else if in_chain(error, "certificate") {
+        Trouble::Certificate
+    } else if in_chain(error, PRIVATE) {
+        Trouble::HostRefused
+    } else if error.is_connect() {
+        Trouble::Unreachable
+    } else {
+        Trouble::Broken
+    }
+}
+
+fn trouble_of_body(error: &reqwest::Error) -> Trouble {
+    if error.is_timeout() || in_chain(error, "timed out") { Trouble::Timeout } else { Trouble::Broken }
+}
+
+fn in_chain(error: &reqwest::Error, what: &str) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(error);
+    while let Some(one) = cause {
+        if one.to_string().contains(what) {
+            return true;
+        }
+        cause = one.source();
+    }
+    false
+}
+
+const PRIVATE: &str = "the name leads to a private address";
+
+/// Finds addresses of names. A name that is not in the settings must not lead into the own network.
+struct Resolver {
+    hosts: BTreeSet<String>,
+}
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let trusted = self.hosts.contains(&name.as_str().to_ascii_lowercase());
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let found: Vec<SocketAddr> = found.filter(|address| trusted || is_public(address.ip())).collect();
+            if found.is_empty() {
+                return Err(PRIVATE.into());
+            }
+            let addresses: Addrs = Box::new(found.into_iter());
+            Ok(addresses)
+        })
+    }
+}
+
+/// The base address in the settings or the profile.
+///
+/// # Errors
+/// A sentence that says what to change.
+pub(crate) fn parse_base(text: &str, setting: &str, allow_plain_http: bool) -> Result<Url, String> {
+    let base = Url::parse(text)
+        .map_err(|_| format!("{setting} is not an address such as https://crm.example.org"))?;
+    if !matches!(base.scheme(), "http" | "https") || base.query().is_some() || base.fragment().is_some() {
+        return Err(format!("{setting} begins with https:// and has no query"));
+    }
+    if !base.username().is_empty() || base.password().is_some() {
+        return Err(format!("{setting} has no user and password; the secret belongs into crm.secret_file"));
+    }
+    let here = match base.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => return Err(format!("{setting} names no host")),
+    };
+    if base.scheme() == "http" && !here && !allow_plain_http {
+        return Err(format!(
+            "{setting} is http: anybody on the way could read the cards. Use https, or set crm.allow_plain_http = true \
+             if the way is safe"
+        ));
+    }
+    Ok(base)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn base(url: &str, allow_plain_http: bool) -> Result<Url, String> {
+        parse_base(url, "crm.base_url", allow_plain_http)
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine_only_unless_allowed() {
+        assert!(base("http://127.0.0.1:8069", false).is_ok());
+        assert!(base("https://crm.example.org/suite", false).is_ok());
+        assert!(base("http://crm.example.org", false).is_err());
+        assert!(base("http://crm.example.org", true).is_ok());
+    }
+
+    #[test]
+    fn an_address_carries_no_secret_and_no_query() {
+        for url in [
+            "https://u:p@crm.example.org",
+            "https://crm.example.org/?a=1",
+            "file:///etc/passwd",
+            "crm.example.org",
+        ] {
+            let error = base(url, true).unwrap_err();
+            assert!(!error.contains("u:p"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_host_that_a_crm_named_does_not_lead_into_the_own_network() {
+        let url = Url::parse("http://localhost:9").unwrap();
+        let config = NetConfig {
+            connect_timeout_ms: 500,
+            idle_timeout_ms: 500,
+            total_timeout_ms: 500,
+            ..NetConfig::default()
+        };
+        let trouble = async |trusted: &[&Url]| {
+            let net = Net::new(&config, trusted, Walls::standing()).unwrap();
+            net.send(net.request("GET", url.clone())).await.err()
+        };
+        assert_eq!(trouble(&[]).await, Some(Trouble::HostRefused));
+        assert_eq!(trouble(&[&url]).await, Some(Trouble::Unreachable));
+    }
+}
