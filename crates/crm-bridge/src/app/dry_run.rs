@@ -15,6 +15,8 @@ use crate::walls::Walls;
 /// What became of one field in all records.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
 pub struct FieldCount {
+    /// Records that had the member at all, be it empty.
+    pub present: u64,
     /// Records in which the CRM sent something.
     pub sent: u64,
     /// Records in which it passed.
@@ -53,6 +55,8 @@ struct Document<'a> {
     report: &'a Report,
     /// Listed fields of which this CRM has nothing.
     not_in_crm: Vec<&'a str>,
+    /// Fields that no record had a member for, not even an empty one.
+    never_sent: Vec<&'a str>,
 }
 
 /// Reads `count` live records, in pages, and counts.
@@ -88,6 +92,7 @@ pub async fn dry_run(
             for (position, raw) in &record.values {
                 let Some(field) = policy.fields.get(*position) else { continue };
                 let counts = report.fields.entry(field.key.clone()).or_default();
+                counts.present += u64::from(record.was_sent(*position));
                 match read(field, raw, phones, Walls::standing()) {
                     Reading::Absent => continue,
                     Reading::Value(_) => counts.passed += 1,
@@ -122,7 +127,16 @@ impl Report {
             policy_sha256: policy.hash().as_str(),
             report: self,
             not_in_crm: absent.map(|field| field.key.as_str()).collect(),
+            never_sent: self.never_sent(policy),
         })
+    }
+
+    /// Fields that no record had a member for, in the order of the policy.
+    #[must_use]
+    pub fn never_sent<'a>(&self, policy: &'a Policy) -> Vec<&'a str> {
+        let is_never_sent =
+            |key: &str| self.records > 0 && self.fields.get(key).is_some_and(|counts| counts.present == 0);
+        policy.fields.iter().map(|field| field.key.as_str()).filter(|key| is_never_sent(key)).collect()
     }
 
     /// As text, in the order of the policy.
@@ -149,6 +163,14 @@ impl Report {
                 reasons.join(", ")
             );
             let _ = writeln!(text, "{}", row.trim_end());
+        }
+        let never = self.never_sent(policy);
+        if !never.is_empty() {
+            let _ = writeln!(
+                text,
+                "\nasked for and never sent, not even empty: {}\nthe CRM hides these from the bridge's user, or the profile looks in the wrong place",
+                never.join(", ")
+            );
         }
         if self.without_id > 0 {
             let _ = writeln!(

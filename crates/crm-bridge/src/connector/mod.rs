@@ -4,6 +4,8 @@
 pub mod ask;
 pub mod auth;
 pub mod client;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod guard;
 mod limiter;
 pub mod net;

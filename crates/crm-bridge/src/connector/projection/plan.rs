@@ -20,6 +20,8 @@ pub struct Plan {
     pub(super) cells: usize,
     /// What is made of the cells. Those of one field stand one after the other.
     pub(super) outputs: Vec<Output>,
+    /// Number of fields that this CRM has.
+    pub(super) field_count: usize,
     pub(super) limits: Limits,
     pub(super) clock: Clock,
     /// The text of the value that means "deleted".
@@ -176,6 +178,7 @@ impl Builder {
             root: Node::default(),
             cells: 0,
             outputs: Vec::new(),
+            field_count: 0,
             limits,
             clock: Clock::new(&profile.time),
             deleted: None,
@@ -189,6 +192,7 @@ impl Builder {
         self.plan.selection.sort_unstable();
         self.plan.selection.dedup();
         self.plan.root.settle();
+        self.plan.field_count = self.plan.fields().len();
         self.plan
     }
 

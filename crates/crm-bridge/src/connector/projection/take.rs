@@ -84,7 +84,8 @@ pub struct Record {
 
 impl Record {
     pub(super) fn take(plan: &Plan, sink: &Sink<'_>) -> Self {
-        let mut record = Self::default();
+        let mut record = Self { values: Vec::with_capacity(plan.field_count), ..Self::default() };
+        let mut missing = None;
         for output in &plan.outputs {
             match output.target {
                 Target::Id => record.id = record.id.or_else(|| output.id(sink)),
@@ -101,25 +102,33 @@ impl Record {
                 Target::Parent => record.parent = output.id(sink),
                 Target::Email => output.each(sink, &plan.clock, |text| record.emails.push(text)),
                 Target::Phone => output.each(sink, &plan.clock, |text| record.phones.push(text)),
-                Target::Field(field) => record.offer(field, output, sink, &plan.clock),
+                Target::Field(field) => record.offer(field, output, sink, &plan.clock, &mut missing),
             }
         }
+        record.not_sent.extend(missing);
         record
     }
 
     /// Takes the first value that is one; sources of a field come in the order of the profile, one after the other.
-    fn offer(&mut self, field: usize, output: &Output, sink: &Sink<'_>, clock: &Clock) {
-        let is_first = self.values.last().is_none_or(|(known, _)| *known != field);
-        if is_first {
+    /// `missing` is the field before, or this one, as long as none of its places was in the record.
+    fn offer(
+        &mut self,
+        field: usize,
+        output: &Output,
+        sink: &Sink<'_>,
+        clock: &Clock,
+        missing: &mut Option<usize>,
+    ) {
+        if self.values.last().is_none_or(|(known, _)| *known != field) {
             self.values.push((field, RawScalar::Null));
-            self.not_sent.push(field);
+            self.not_sent.extend(missing.replace(field));
         }
         let Some((_, value)) = self.values.last_mut() else { return };
         if !matches!(value, RawScalar::Null) {
             return;
         }
-        if self.not_sent.last() == Some(&field) && output.cells().iter().any(|cell| sink.was_sent(*cell)) {
-            self.not_sent.pop();
+        if output.cells().iter().any(|cell| sink.was_sent(*cell)) {
+            *missing = None;
         }
         if let Some(found) = output.first(sink, clock) {
             *value = found;

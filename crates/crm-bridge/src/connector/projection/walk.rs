@@ -151,10 +151,15 @@ impl<'de> Visitor<'de> for Place<'_, '_, 'de> {
         self.misfit();
         node.lists.iter().for_each(|&cell| self.sink.touch(cell));
         match &node.each {
-            // PHP writes a list with a gap as an object.
+            // PHP writes a list with a gap as an object. Only numbers are taken for positions: in any other object each
+            // member is something of its own, and none of them is listed.
             Some(each) if node.members.is_empty() => self.entries(each, |place| {
-                if map.next_key::<IgnoredAny>()?.is_none() {
-                    return Ok(false);
+                loop {
+                    match map.next_key::<Position>()? {
+                        None => return Ok(false),
+                        Some(Position(true)) => break,
+                        Some(Position(false)) => drop(map.next_value::<IgnoredAny>()?),
+                    }
                 }
                 match place {
                     Some(place) => map.next_value_seed(place)?,
@@ -280,5 +285,27 @@ impl<'a> Visitor<'_> for WantedName<'a, '_, '_, '_> {
             self.walk.watch.unexpected(name, number, &mut self.walk.tally);
         }
         Ok(wanted)
+    }
+}
+
+/// Whether a member name is the position of an entry in a list.
+struct Position(bool);
+
+impl<'de> serde::Deserialize<'de> for Position {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        struct Name;
+        impl Visitor<'_> for Name {
+            type Value = Position;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a member name")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Position, E> {
+                let is_short = (1..=9).contains(&name.len());
+                Ok(Position(is_short && name.bytes().all(|byte| byte.is_ascii_digit())))
+            }
+        }
+        json.deserialize_str(Name)
     }
 }

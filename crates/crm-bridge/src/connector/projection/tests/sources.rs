@@ -98,6 +98,11 @@ fn lists_are_taken_by_condition_and_from_lists_inside() {
     // PHP writes a list with a gap as an object.
     assert_eq!(name(by_number, json!({"f": {"3": {"id": 17, "main": true, "v": "z"}}})), "=z");
     let texts = r#"{ each = "/l" }"#;
+    assert_eq!(
+        name(texts, json!({"l": {"iban": "x", "0": "y", "00000000000001": "z"}})),
+        "=y",
+        "other members are not listed"
+    );
     assert_eq!(name(texts, json!({"l": ["", null, "x", "y"]})), "=x");
     assert_eq!(name(texts, json!({"l": [["x"]]})), " misfit");
     assert_eq!(name(texts, json!({"l": "x"})), "", "a text is no list");
