@@ -164,9 +164,12 @@ fn pick(byte: u8) -> Option<(&'static Parts, &'static Connection)> {
 fn request(connection: &Connection, question: &Question) -> Option<Request> {
     let operation = connection.profile.operation(question.purpose())?;
     let plan = connection.plans.of(question.purpose(), operation)?;
-    let asker =
-        Asker { profile: &connection.profile, fillings: &connection.settings.0, walls: Walls::standing() };
-    asker.request(question, operation, plan.selection()).ok()
+    let asker = Asker {
+        profile: &connection.profile,
+        fillings: connection.settings.fillings(),
+        walls: Walls::standing(),
+    };
+    asker.request(question, operation, plan.selection(), Some(&Secret::new("t0ken"))).ok()
 }
 
 /// A request without its values: what a server takes it apart into.
