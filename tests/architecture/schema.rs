@@ -82,6 +82,10 @@ fn read_statement(statement: &str, found: &mut Columns) {
         }
     } else if begins(&["ALTER", "TABLE"]) {
         let table = words[2];
+        // A changed list of allowed words changes no column.
+        if upper[3..].get(1).is_some_and(|what| what == "CONSTRAINT") {
+            return;
+        }
         assert!(
             begins(&["ALTER", "TABLE", &table.to_uppercase(), "ADD", "COLUMN"]),
             "teach this test to read: {statement}"

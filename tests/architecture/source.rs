@@ -83,7 +83,7 @@ fn http_is_served_in_the_http_folders_only() {
 
 #[test]
 fn calls_go_out_from_one_place_in_each_service() {
-    only_in("crm-bridge", &["reqwest::"], &["connector/"]);
+    only_in("crm-bridge", &["reqwest::"], &["connector/", "deliver/"]);
     only_in("ticket-service", &["reqwest::"], &["bridge.rs"]);
     only_in("service-kit", &["reqwest::", "ureq::"], &[]);
     only_in("db-kit", &["reqwest::", "ureq::"], &[]);

@@ -1,5 +1,7 @@
 //! The whole path, as people walk it: a request comes in, somebody answers it beside a customer card.
 
+mod other_way;
+
 use std::io::{BufRead, BufReader};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;

@@ -103,6 +103,11 @@ pub enum Purpose {
     Review {},
     /// Exchange heads of the audit logs; the ticket is 0.
     AuditHead {},
+    /// Tell what became of the ticket; the ticket service speaks on its own behalf.
+    TicketEvent {
+        /// Which of the ticket's events.
+        sequence: u64,
+    },
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub mod grant;
 pub mod oversight;
 pub mod question;
 pub mod text;
+pub mod ticket;
 
 pub use audit::{
     AuditAnswer, AuditHead, AuditPlace, AuditQuestion, Bytes32, ChainName, HEADS_MAX, SignatureText,
@@ -30,6 +31,11 @@ pub use question::{
     CANDIDATES_MAX, CardQuestion, ResolveAnswer, ResolveOutcome, ResolveQuestion, RevealQuestion,
 };
 pub use text::{CustomerRef, LookupEmail, LookupPhone, TextError, ViewerId};
+pub use ticket::{
+    BridgeGrant, EventReceipt, OpenedTicket, OrderId, OrderRequester, OrderText, Rating, RequesterName,
+    TicketChange, TicketEvent, TicketLine, TicketNews, TicketOrder, TicketPriority, TicketStatus,
+    TicketSubject, TicketSummary,
+};
 
 /// The version of this contract. Both ends refuse another one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

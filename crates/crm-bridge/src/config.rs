@@ -47,6 +47,10 @@ pub struct Config {
     pub budgets: BudgetsConfig,
     /// What supervisors are told.
     pub oversight: OversightConfig,
+    /// The listener for the CRM.
+    pub crm_api: crate::app::crm_api::CrmApiConfig,
+    /// What the CRM may read of tickets.
+    pub ticket_policy: TicketPolicyConfig,
     /// The log.
     pub telemetry: TelemetryConfig,
     /// Walls that a test takes away.
@@ -157,6 +161,14 @@ pub enum PolicySource {
     File,
     /// The database, where `policy activate` puts it.
     Database,
+}
+
+/// Section `[ticket_policy]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TicketPolicyConfig {
+    /// The ticket policy; empty: the CRM may read nothing.
+    pub file: PathBuf,
 }
 
 /// Section `[cache]`.

@@ -8,12 +8,15 @@
 pub mod app;
 pub mod config;
 pub mod connector;
+pub mod deliver;
 pub mod http;
 pub mod jobs;
+pub mod other_way;
 pub mod oversight;
 pub mod policy;
 pub mod start;
 pub mod store;
+pub mod ticket_policy;
 pub mod walls;
 
 pub use store::MIGRATIONS;

@@ -32,7 +32,17 @@ enum Command {
     /// Say whether the settings, the policy, the profile and the keys can be used
     CheckConfig,
     /// Print the OpenAPI document
-    Openapi,
+    Openapi {
+        /// That of the listener for the CRM
+        #[arg(long)]
+        crm: bool,
+    },
+    /// Keys of the CRM, for the other direction
+    #[command(subcommand)]
+    CrmKeys(commands::crm::KeysOfCrm),
+    /// Receivers of what becomes of tickets
+    #[command(subcommand)]
+    CrmWebhooks(commands::crm::Webhooks),
     /// Keys of the bridge
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -58,6 +68,15 @@ enum KeysCommand {
         /// The key with which a person approves policies; the public half is written to FILE.pub
         #[arg(long, value_name = "FILE")]
         approver: Option<PathBuf>,
+    },
+    /// Make the key pair with which the bridge orders tickets: the ticket service gets the public one
+    GeneratePair {
+        /// Where the private key goes; readable by this user only. Must not exist yet
+        #[arg(long, value_name = "FILE")]
+        private: PathBuf,
+        /// Where the public key goes
+        #[arg(long, value_name = "FILE")]
+        public: PathBuf,
     },
 }
 

@@ -9,6 +9,7 @@ use service_kit::metrics::Metrics;
 use service_kit::token::{self, Verifier};
 use service_kit::{Clock, Ids};
 
+use crate::app::crm_api::Outward;
 use crate::app::policies::{self, Live};
 use crate::app::{Bridge, BridgeMetrics, CacheLimits};
 use crate::config::Config;
@@ -28,6 +29,7 @@ use crate::store::Store;
 use crate::store::audit::SERVICE;
 use crate::store::tokens::TokenStore;
 use crate::store::vault::Vault;
+use crate::ticket_policy::TicketPolicy;
 use crate::walls::Walls;
 
 /// Who signs grants, and for whom.
@@ -72,6 +74,23 @@ fn policy_text(config: &Config) -> Result<String, StartError> {
     let file = &config.policy.file;
     std::fs::read_to_string(file)
         .map_err(|error| StartError(format!("the field policy {} can't be read: {error}", file.display())))
+}
+
+/// Reads the ticket policy; none if the settings name no file.
+///
+/// # Errors
+/// All that is wrong, a line each.
+pub fn ticket_policy(config: &Config) -> Result<Option<TicketPolicy>, StartError> {
+    let file = &config.ticket_policy.file;
+    if file.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| format!("the ticket policy {} can't be read: {error}", file.display()))?;
+    TicketPolicy::load(&text).map(Some).map_err(|errors| {
+        let lines = errors.iter().map(|error| format!("{}, {error}", file.display()));
+        StartError(lines.collect::<Vec<_>>().join("\n"))
+    })
 }
 
 /// What a connector needs beside policy and profile.
@@ -252,6 +271,13 @@ pub fn bridge_under(
     let counts = BridgeMetrics::new(metrics);
     let around = Around { clock: &clock, ids: &ids, metrics, counts: &counts, database: Some(&database) };
     let connector = connector(config, &policy, profile, &around)?;
+    let activities = config.crm_api.activities;
+    if activities && connector.profile().activity.is_none() {
+        return Err(StartError(format!(
+            "crm_api.activities: the profile of {} has no [activity]; set it to false",
+            connector.profile().head.title
+        )));
+    }
     Ok(Bridge {
         policy: Arc::new(policy),
         connector,
@@ -268,6 +294,7 @@ pub fn bridge_under(
         metrics: counts,
         clock,
         ids,
+        outward: Outward::new(ticket_policy(config)?, activities, metrics),
     })
 }
 

@@ -182,6 +182,11 @@ impl Stack {
         self.bridge.take().map_or(Ok(()), Service::stop)
     }
 
+    /// Ends the bridge at once, as a crash would.
+    pub fn kill_bridge(&mut self) -> Result<()> {
+        self.bridge.take().map_or(Ok(()), Service::kill)
+    }
+
     /// Starts the bridge again at the same address.
     pub fn start_bridge(&mut self) -> Result<()> {
         let service = self.settings.serve(BRIDGE, "GUICHET_BRIDGE", &self.settings.more_bridge)?;

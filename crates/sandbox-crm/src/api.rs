@@ -33,6 +33,8 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
             .route("/deals", web::get().to(list_deals))
             .route("/invoices", web::get().to(list_invoices))
             .route("/notes", web::get().to(list_notes))
+            .route("/activities", web::post().to(crate::activities::add))
+            .route("/activities", web::get().to(crate::activities::list))
             .default_service(web::to(no_such_path)),
     );
 }

@@ -3,6 +3,7 @@
 //! It is honest about what real CRMs do: asked without `fields`, a contact comes with the company, its bank
 //! account, deals, invoices and notes. And it can be told to misbehave; see [`behaviour::Fault`].
 
+mod activities;
 mod api;
 pub mod behaviour;
 pub mod calls;
@@ -65,6 +66,7 @@ pub(crate) struct App {
     pub(crate) calls: Calls,
     pub(crate) crowd: Option<crowd::Crowd>,
     pub(crate) gone: gone::Gone,
+    pub(crate) activities: activities::Activities,
     pub(crate) webhook: Option<webhook::Target>,
     secret: String,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
@@ -105,6 +107,7 @@ pub fn start(settings: Settings) -> Result<Running> {
         calls: Calls::default(),
         crowd: settings.crowd.map(crowd::Crowd::new),
         gone: gone::Gone::default(),
+        activities: activities::Activities::default(),
         webhook: settings.webhook,
         secret: settings.secret,
         clock: settings.clock,

@@ -8,6 +8,7 @@ pub mod http;
 pub mod ids;
 pub mod metrics;
 pub mod problem;
+pub mod rate_limit;
 pub mod secret;
 pub mod shutdown;
 pub mod telemetry;

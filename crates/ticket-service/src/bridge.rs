@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use bridge_contract::{
     AuditAnswer, AuditHead, AuditQuestion, BrokenGlass, CardQuestion, ChangesAnswer, ChangesQuestion,
-    CustomerCard, CustomerChange, CustomerRef, FieldKey, Grant, LookupEmail, LookupPhone, OversightAnswer,
+    CustomerCard, CustomerChange, CustomerRef, EventReceipt, FieldKey, Grant, LookupEmail, LookupPhone, OversightAnswer,
     OversightAsk, OversightFound, OversightQuestion, Purpose, ResolveAnswer, ResolveOutcome, ResolveQuestion,
-    RevealQuestion, RevealedField, Version, ViewerId, ViewerRole,
+    RevealQuestion, RevealedField, TicketEvent, Version, ViewerId, ViewerRole,
 };
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use service_kit::token::{KeyError, Signer, read_key_file};
+use service_kit::token::{KeyError, Signer, Verifier, read_key_file};
 use service_kit::{Clock, Ids, Secret};
 
 use crate::config::BridgeConfig;
@@ -38,6 +38,9 @@ pub enum BridgeSetupError {
     /// The key can't be used.
     #[error("[bridge] signing_key_file: {0}")]
     Key(#[from] KeyError),
+    /// The bridge's key can't be used.
+    #[error("[bridge] verify_key_file: {0}")]
+    VerifyKey(KeyError),
     /// The HTTP client can't be built.
     #[error("the HTTP client for the bridge can't be built: {0}")]
     Client(#[from] reqwest::Error),
@@ -167,6 +170,20 @@ pub struct BridgeClient {
     http: Client,
     base: Url,
     signer: Signer,
+}
+
+/// Checks what the bridge signs; none if the configuration has no key of it.
+///
+/// # Errors
+/// [`BridgeSetupError::VerifyKey`].
+pub fn verifier(config: &BridgeConfig, clock: Clock) -> Result<Option<Verifier>, BridgeSetupError> {
+    if config.verify_key_file.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let key = read_key_file(&config.verify_key_file).map_err(BridgeSetupError::VerifyKey)?;
+    // The other way round than for what this service signs.
+    let verifier = Verifier::new(key.expose(), AUDIENCE, ISSUER, clock);
+    verifier.map(Some).map_err(BridgeSetupError::VerifyKey)
 }
 
 /// The only thing read of a problem.
@@ -345,6 +362,17 @@ impl BridgeClient {
     ) -> Result<AuditAnswer, BridgeError> {
         let grant = Grant { ticket: 0, purpose: Purpose::AuditHead {} };
         self.ask("v1/audit/head", grant, &AuditQuestion { version: Version, head, after }, request_id).await
+    }
+
+    /// Tells what became of a ticket; `Ok` means that it need not be told again.
+    ///
+    /// # Errors
+    /// Any [`BridgeError`].
+    pub async fn ticket_event(&self, event: &TicketEvent, request_id: &str) -> Result<(), BridgeError> {
+        let purpose = Purpose::TicketEvent { sequence: event.sequence };
+        let grant = Grant { ticket: event.ticket, purpose };
+        let _receipt: EventReceipt = self.ask("v1/ticket-events", grant, event, request_id).await?;
+        Ok(())
     }
 
     async fn ask<Q: Serialize, A: DeserializeOwned>(

@@ -86,6 +86,10 @@ pub struct BridgeConfig {
     pub signing_key_file: PathBuf,
     /// How long to wait for an answer.
     pub timeout_ms: u64,
+    /// Whether the bridge is told what becomes of tickets that belong to a customer.
+    pub ticket_events: bool,
+    /// The bridge's public key; empty means that the bridge opens no tickets.
+    pub verify_key_file: PathBuf,
 }
 
 /// Section `[attachments]`.

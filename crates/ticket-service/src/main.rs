@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand};
 use db_kit::Database;
 use service_kit::{Clock, Ids, telemetry, token};
 use ticket_service::app::operators::{self, NewOperator};
-use ticket_service::bridge::BridgeClient;
+use ticket_service::bridge::{self, BridgeClient};
 use ticket_service::config::Config;
 use ticket_service::domain::password::NewPassword;
 use ticket_service::domain::{Actor, EmailAddress, PersonName, Role};
@@ -119,8 +119,9 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             let config = read()?;
             let clock = Clock::system();
             // Reads the key, too.
-            BridgeClient::from_config(&config.bridge, clock.clone(), Ids::random(clock))
+            BridgeClient::from_config(&config.bridge, clock.clone(), Ids::random(clock.clone()))
                 .context("[bridge]")?;
+            bridge::verifier(&config.bridge, clock).context("[bridge]")?;
             say("The settings can be used.")
         }
         Command::Serve => block_on(server::serve(logged(read()?)?)),

@@ -16,7 +16,7 @@ use service_kit::{Clock, Ids};
 
 use crate::app::App;
 use crate::app::audit::heads;
-use crate::bridge::BridgeClient;
+use crate::bridge::{self, BridgeClient};
 use crate::config::Config;
 use crate::http;
 use crate::jobs::Runner;
@@ -34,10 +34,12 @@ pub async fn open(config: Config) -> anyhow::Result<App> {
     }
     let clock = Clock::system();
     let ids = Ids::random(clock.clone());
-    let bridge = BridgeClient::from_config(&config.bridge, clock.clone(), ids.clone())?;
+    let way = BridgeClient::from_config(&config.bridge, clock.clone(), ids.clone())?;
     let key = audit_log::open_key(&config.audit.key_file, &config.database.url, &ids)?;
     let other_audit_key = other_audit_key(&config.audit.other_key_file)?;
-    let mut app = App::new(config, database, clock, ids, key).with_bridge(bridge);
+    let bridge_key = bridge::verifier(&config.bridge, clock.clone())?;
+    let mut app =
+        App::new(config, database, clock, ids, key).with_bridge(way).with_bridge_key(bridge_key);
     app.other_audit_key = other_audit_key;
     Ok(app)
 }

@@ -2,6 +2,7 @@
 //! [`reveal`]. Each takes a checked grant; none knows HTTP.
 
 pub mod audit;
+pub mod crm_api;
 pub mod customer_changes;
 pub mod dry_run;
 mod error;
@@ -65,11 +66,13 @@ pub struct Bridge {
     pub clock: Clock,
     /// Ids and random values.
     pub ids: Ids,
+    /// What goes the other way, to the CRM.
+    pub outward: crm_api::Outward,
 }
 
 impl Bridge {
     /// Under which CRM customers are filed: the profile's name.
-    fn source(&self) -> &str {
+    pub(crate) fn source(&self) -> &str {
         &self.connector.profile().head.name
     }
 

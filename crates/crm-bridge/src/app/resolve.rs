@@ -144,7 +144,7 @@ fn hits<'a>(bridge: &Bridge, records: &'a [Record], look_up: &LookUp) -> Vec<(St
     hits
 }
 
-fn new_ref(bridge: &Bridge) -> Result<CustomerRef, BridgeError> {
+pub(super) fn new_ref(bridge: &Bridge) -> Result<CustomerRef, BridgeError> {
     // Random and nothing else: an id that sorts by time would tell when a customer first wrote.
     let mut bytes = [0_u8; 16];
     bridge.ids.fill(&mut bytes);

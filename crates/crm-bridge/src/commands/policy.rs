@@ -16,6 +16,7 @@ use crm_bridge::policy::{Language, Policy, check, load};
 use crm_bridge::start;
 use crm_bridge::store::Store;
 use crm_bridge::store::policies::Version;
+use crm_bridge::ticket_policy::NO_POLICY;
 use service_kit::metrics::Metrics;
 use service_kit::{Clock, Ids, Secret, telemetry, token};
 
@@ -262,7 +263,12 @@ async fn explain_policy(
     let today: String = Clock::system().now().to_string().chars().take(10).collect();
     let explanation = Explanation::new(&shown, &profile, &today, approvals).map_err(anyhow::Error::msg)?;
     match format {
-        ExplainFormat::Text => print!("{}", explain::text(&explanation)),
+        ExplainFormat::Text => {
+            print!("{}", explain::text(&explanation));
+            // The other direction, beside what comes this way.
+            let tickets = start::ticket_policy(config)?;
+            print!("\n{}", tickets.map_or_else(|| NO_POLICY.to_owned(), |policy| policy.explain()));
+        }
         ExplainFormat::Html => print!("{}", explain::html(&explanation, language.unwrap_or(shown.language))),
         ExplainFormat::Json => println!("{}", explanation.json()?),
     }

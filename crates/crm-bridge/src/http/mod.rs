@@ -2,10 +2,12 @@
 
 mod audit;
 mod caller;
+pub mod crm;
 mod health;
 mod oversight;
 mod problems;
 mod questions;
+mod ticket_events;
 
 use std::net::TcpListener;
 
@@ -72,6 +74,7 @@ fn routes(config: &mut utoipa_actix_web::service_config::ServiceConfig<'_>) {
         .service(oversight::oversight)
         .service(questions::customer_changes)
         .service(audit::head)
+        .service(ticket_events::ticket_event)
         .service(health::live)
         .service(health::ready)
         .service(health::metrics);

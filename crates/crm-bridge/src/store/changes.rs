@@ -185,6 +185,7 @@ fn erase_in(conn: &mut AnyConnection, customer_ref: &str, now: Timestamp) -> Res
         return Ok(false);
     }
     forget(conn, customer_ref)?;
+    super::tickets::forget_customer(conn, customer_ref)?;
     tell(conn, customer_ref, None, now)?;
     Ok(true)
 }

@@ -3,10 +3,13 @@
 
 pub mod audit;
 mod changes;
+pub mod crm_keys;
+pub mod deliveries;
 pub mod oversight;
 pub mod policies;
 mod schema;
 pub mod sync;
+pub mod tickets;
 pub mod tokens;
 pub mod vault;
 

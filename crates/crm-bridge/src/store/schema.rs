@@ -159,3 +159,100 @@ diesel::table! {
 
 diesel::allow_tables_to_appear_in_same_query!(viewing_budgets, viewed_customers);
 diesel::allow_tables_to_appear_in_same_query!(customers, address_links, ticket_links, cards);
+
+diesel::table! {
+    tickets (ticket) {
+        ticket -> BigInt,
+        customer_ref -> Nullable<Text>,
+        sequence -> BigInt,
+        subject -> Nullable<Text>,
+        status -> Nullable<Text>,
+        priority -> Nullable<Text>,
+        line -> Nullable<BigInt>,
+        created_at -> Nullable<BigInt>,
+        updated_at -> Nullable<BigInt>,
+        resolved_at -> Nullable<BigInt>,
+        rating -> Nullable<BigInt>,
+        public_messages -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    ticket_feed (seq) {
+        seq -> BigInt,
+        ticket -> BigInt,
+        sequence -> BigInt,
+        customer_ref -> Text,
+        change -> Text,
+        at -> BigInt,
+        subject -> Nullable<Text>,
+        status -> Nullable<Text>,
+        priority -> Nullable<Text>,
+        line -> Nullable<BigInt>,
+        created_at -> Nullable<BigInt>,
+        updated_at -> Nullable<BigInt>,
+        resolved_at -> Nullable<BigInt>,
+        rating -> Nullable<BigInt>,
+        public_messages -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    ticket_feed_head (id) {
+        id -> BigInt,
+        last -> BigInt,
+        forgotten -> BigInt,
+    }
+}
+
+diesel::table! {
+    crm_keys (id) {
+        id -> Text,
+        name -> Text,
+        secret_hash -> Binary,
+        scopes -> Text,
+        created_at -> BigInt,
+        last_used_at -> Nullable<BigInt>,
+        revoked_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    crm_orders (key_id, idempotency_key) {
+        key_id -> Text,
+        idempotency_key -> Text,
+        fingerprint -> Text,
+        order_id -> Text,
+        customer_ref -> Text,
+        ticket -> Nullable<BigInt>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    crm_webhooks (id) {
+        id -> Text,
+        url -> Text,
+        created_at -> BigInt,
+        stopped_at -> Nullable<BigInt>,
+        stopped_why -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    deliveries (target, seq) {
+        target -> Text,
+        seq -> BigInt,
+        ticket -> BigInt,
+        attempts -> Integer,
+        next_at -> BigInt,
+        claimed_until -> Nullable<BigInt>,
+        dead -> Bool,
+        last_error -> Nullable<Text>,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(customers, tickets);
+diesel::allow_tables_to_appear_in_same_query!(customers, ticket_feed);
+diesel::allow_tables_to_appear_in_same_query!(deliveries, ticket_feed);
+diesel::allow_tables_to_appear_in_same_query!(deliveries, crm_webhooks);

@@ -23,6 +23,7 @@ const FORMAT: u8 = 1;
 pub struct Vault {
     cipher: XChaCha20Poly1305,
     addresses: Hmac<Sha256>,
+    outward: Hmac<Sha256>,
     walls: Walls,
 }
 
@@ -68,9 +69,11 @@ impl Vault {
         // Two keys out of one, so that a hash can never help with a card.
         let cards = subkey(&bytes, b"cards").ok_or_else(wrong)?;
         let addresses = subkey(&bytes, b"addresses").ok_or_else(wrong)?;
+        let outward = subkey(&bytes, b"outward").ok_or_else(wrong)?;
         Ok(Self {
             cipher: XChaCha20Poly1305::new(&Key::try_from(cards.as_slice()).map_err(|_| wrong())?),
             addresses: Hmac::new_from_slice(&addresses).map_err(|_| wrong())?,
+            outward: Hmac::new_from_slice(&outward).map_err(|_| wrong())?,
             walls,
         })
     }
@@ -131,6 +134,17 @@ impl Vault {
         mac.update(b"|");
         mac.update(address.as_bytes());
         AddressHash(mac.finalize().into_bytes().to_vec())
+    }
+
+    /// The secret that the CRM shares with the bridge for one purpose and one id, such as a webhook's. It is made anew each
+    /// time and stands in no database.
+    #[must_use]
+    pub fn shared_secret(&self, purpose: &str, id: &str) -> Zeroizing<Vec<u8>> {
+        let mut mac = self.outward.clone();
+        mac.update(purpose.as_bytes());
+        mac.update(b"|");
+        mac.update(id.as_bytes());
+        Zeroizing::new(mac.finalize().into_bytes().to_vec())
     }
 }
 

@@ -6,6 +6,7 @@ mod answers;
 mod budgets;
 mod cards;
 mod command_line;
+mod crm_api;
 mod crm_in_trouble;
 mod followed;
 mod grants;

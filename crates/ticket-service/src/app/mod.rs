@@ -11,6 +11,7 @@ pub mod link_customer;
 pub mod list_tickets;
 pub mod live;
 pub mod me;
+pub mod open_for_customer;
 pub mod open_ticket;
 pub mod operators;
 pub mod oversight;
@@ -28,6 +29,7 @@ pub mod show_card;
 pub mod show_ticket;
 pub mod sign_in;
 pub mod sign_in_cache;
+pub mod tell_bridge;
 pub mod tidy_up;
 pub mod view;
 
@@ -37,6 +39,7 @@ use std::sync::Arc;
 use audit_log::chain::{AuditKey, PublicKey};
 use db_kit::Database;
 use service_kit::metrics::Metrics;
+use service_kit::token::Verifier;
 use service_kit::{Clock, Ids};
 use tokio::sync::watch;
 
@@ -74,6 +77,8 @@ pub struct App {
     pub bridge: Option<BridgeClient>,
     /// The public key of the bridge's audit log, if the settings name it.
     pub other_audit_key: Option<PublicKey>,
+    /// Checks what the bridge signs, if its key is known.
+    pub bridge_verifier: Option<Verifier>,
     /// Attached files.
     pub files: FileStore,
     /// Who has which ticket open.
@@ -117,11 +122,13 @@ impl App {
         let metrics = Metrics::new("guichet_tickets");
         Self {
             bridge: None,
+            bridge_verifier: None,
             files: FileStore::new(&config.attachments.dir, config.attachments.bytes_max),
             presence: Presence::new(clock.clone()),
             listeners: Listeners::default(),
             job_metrics: JobMetrics::registered_in(&metrics),
-            store: Store::new(database, clock.clone(), ids.clone(), key),
+            store: Store::new(database, clock.clone(), ids.clone(), key)
+                .telling_the_bridge(config.bridge.ticket_events && !config.bridge.url.is_empty()),
             other_audit_key: None,
             metrics,
             passwords: Passwords::new(ids.clone()),
@@ -138,6 +145,13 @@ impl App {
     #[must_use]
     pub fn with_bridge(mut self, bridge: Option<BridgeClient>) -> Self {
         self.bridge = bridge;
+        self
+    }
+
+    /// The same with the key by which the bridge is known.
+    #[must_use]
+    pub fn with_bridge_key(mut self, verifier: Option<Verifier>) -> Self {
+        self.bridge_verifier = verifier;
         self
     }
 

@@ -76,7 +76,7 @@ pub async fn open_ticket(
     app.store
         .write(actor, move |scope| {
             once(scope, key.as_ref(), |scope| {
-                let number = insert(scope, &new, line)?;
+                let number = open(scope, &new, line)?;
                 let row = tickets::find(scope, number)?;
                 Ok(Ticket::new(row, &scope.actor))
             })
@@ -96,11 +96,22 @@ pub async fn open_public_request(
     // The history shows who asked by the name that they gave.
     let actor = Actor { name: new.requester.name.as_str().to_owned(), ..Actor::public() };
     app.store
-        .write(&actor, move |scope| once(scope, key.as_ref(), |scope| insert(scope, &new, Line::FIRST)))
+        .write(&actor, move |scope| once(scope, key.as_ref(), |scope| open(scope, &new, Line::FIRST)))
         .await
 }
 
-fn insert(scope: &mut Scope<'_>, new: &NewTicket, line: Line) -> Result<TicketNumber, TicketError> {
+fn open(scope: &mut Scope<'_>, new: &NewTicket, line: Line) -> Result<TicketNumber, TicketError> {
+    let number = insert(scope, new, line)?;
+    jobs::enqueue(scope, &Job::ResolveCustomer { ticket: number.0 })?;
+    Ok(number)
+}
+
+/// Stores ticket, requester, first message and history. Whose it is has yet to be found out.
+pub(crate) fn insert(
+    scope: &mut Scope<'_>,
+    new: &NewTicket,
+    line: Line,
+) -> Result<TicketNumber, TicketError> {
     let queue = match &new.queue_id {
         Some(id) => queues::find(scope, id).map_err(|error| match error {
             TicketError::NotFound(_) => TicketError::invalid("queue_id", "names no queue; see GET /queues"),
@@ -130,7 +141,6 @@ fn insert(scope: &mut Scope<'_>, new: &NewTicket, line: Line) -> Result<TicketNu
     )?;
     insert_first_message(scope, new, number, &requester)?;
     events::record(scope, number, "opened", &[], None)?;
-    jobs::enqueue(scope, &Job::ResolveCustomer { ticket: number.0 })?;
     Ok(number)
 }
 

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 /// With [`retry_delay_ms`] that is about fifteen hours: a CRM that was away over night is asked in the morning.
 pub const ATTEMPTS_MAX: i32 = 40;
 
+/// Begins the ids of [`Job::TellBridge`].
+const TELL_PREFIX: &str = "job_tell_";
 const DELAY_MS_FIRST: i64 = 1_000;
 const DELAY_MS_MAX: i64 = 30 * 60 * 1_000;
 
@@ -16,6 +18,11 @@ const DELAY_MS_MAX: i64 = 30 * 60 * 1_000;
 pub enum Job {
     /// Ask the bridge which customer opened the ticket.
     ResolveCustomer {
+        /// The ticket's number.
+        ticket: i64,
+    },
+    /// Tell the bridge what became of a ticket.
+    TellBridge {
         /// The ticket's number.
         ticket: i64,
     },
@@ -40,6 +47,20 @@ impl Job {
         ("job_follow_customers", Self::FollowCustomers {}, 60 * 1_000),
         ("job_watch_oversight", Self::WatchOversight {}, 60 * 1_000),
     ];
+
+    /// The id of a job of which there is one at most.
+    pub fn own_id(&self) -> Option<String> {
+        match self {
+            Self::TellBridge { ticket } => Some(format!("{TELL_PREFIX}{ticket}")),
+            _ => None,
+        }
+    }
+
+    /// Whether the job with this id is tried for ever: what it has to tell must not be lost, however long the bridge is
+    /// away.
+    pub fn is_never_given_up(id: &str) -> bool {
+        Self::rest_ms(id).is_some() || id.starts_with(TELL_PREFIX)
+    }
 
     /// How long the recurring job with this id rests; none if it is not a recurring one.
     pub fn rest_ms(id: &str) -> Option<i64> {

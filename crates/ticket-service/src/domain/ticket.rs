@@ -122,6 +122,8 @@ named_enum! {
         Api = "api",
         /// Written by an operator, for example during a phone call.
         Operator = "operator",
+        /// From the CRM, by way of the bridge.
+        Crm = "crm",
     }
 }
 

@@ -7,6 +7,7 @@ mod card;
 mod cursor;
 mod events;
 pub(crate) mod extract;
+mod from_bridge;
 pub mod health;
 mod messages;
 pub mod openapi;
@@ -47,6 +48,7 @@ fn api(config: &mut ServiceConfig<'_>) {
         .configure(queues::routes)
         .configure(api_keys::routes)
         .configure(audit::routes)
+        .configure(from_bridge::routes)
         .configure(public::routes);
     config.service(v1);
     health::routes(config);

@@ -65,6 +65,12 @@ pub(crate) fn base() -> OpenApi {
         .description(Some("An API key, `gk_…`, made by an administrator."))
         .build();
     components.add_security_scheme("api_key", SecurityScheme::Http(key));
+    let bridge = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some("A token that the CRM bridge has signed for one order."))
+        .build();
+    components.add_security_scheme("bridge", SecurityScheme::Http(bridge));
     components.responses.insert(String::from("Problem"), problem("Something else went wrong").into());
     let none: [&str; 0] = [];
     document.security =

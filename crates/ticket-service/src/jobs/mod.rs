@@ -12,7 +12,7 @@ use service_kit::metrics::Metrics;
 pub use crate::domain::job::Job;
 pub use runner::Runner;
 
-use crate::app::{App, audit, close_resolved, follow_customers, oversight, resolve_customer, tidy_up};
+use crate::app::{App, audit, close_resolved, follow_customers, oversight, resolve_customer, tell_bridge, tidy_up};
 use crate::domain::TicketNumber;
 use crate::domain::job::{ATTEMPTS_MAX, retry_delay_ms};
 use crate::error::TicketError;
@@ -89,7 +89,7 @@ async fn run_claimed(app: &App, runner: &str, claim: Claim) -> Result<(), Ticket
         }
         Err(error) => {
             app.job_metrics.failed.inc();
-            let given_up = attempt >= ATTEMPTS_MAX && Job::rest_ms(&id).is_none();
+            let given_up = attempt >= ATTEMPTS_MAX && !Job::is_never_given_up(&id);
             let wait_ms = retry_delay_ms(attempt, app.ids.below(u64::MAX));
             if given_up {
                 tracing::error!(job.id = id, job.attempt = attempt, error.cause = %error, "a job was given up");
@@ -116,6 +116,7 @@ async fn run(app: &App, id: &str, job: &Job) -> Result<(), TicketError> {
             // The job's id goes to the bridge as the id of the request, so that both logs tell one story.
             resolve_customer::resolve_opened(app, TicketNumber(*ticket), id).await
         }
+        Job::TellBridge { ticket } => tell_bridge::tell(app, TicketNumber(*ticket), id).await,
         Job::CloseResolved {} => close_resolved::close_resolved(app).await.map(drop),
         Job::ExchangeHeads {} => audit::heads::exchange_if_due(app, id).await.map(drop),
         Job::TidyUp {} => tidy_up::tidy_up(app).await,

@@ -48,6 +48,33 @@ pub fn enqueue(scope: &mut Scope<'_>, job: &Job) -> Result<(), TicketError> {
     Ok(())
 }
 
+/// Queues a job of which there is one at most (see [`Job::own_id`]). If it is queued already it becomes due at once, and
+/// if somebody runs it just now it runs once more after that.
+pub fn enqueue_again(scope: &mut Scope<'_>, job: &Job) -> Result<(), TicketError> {
+    let Some(id) = job.own_id() else { return enqueue(scope, job) };
+    let (kind, payload) = stored(job)?;
+    let now = scope.now.ms();
+    let state = || {
+        (
+            jobs::run_at.eq(now),
+            jobs::attempts.eq(0),
+            jobs::dead.eq(false),
+            // Takes the claim from a runner: its end no longer ends the job.
+            jobs::claimed_by.eq(None::<String>),
+            jobs::claimed_until.eq(None::<i64>),
+        )
+    };
+    let row = (jobs::id.eq(id), jobs::kind.eq(kind), jobs::payload.eq(payload), state());
+    on_both!(scope.conn, |conn| diesel::insert_into(jobs::table)
+        .values(row)
+        .on_conflict(jobs::id)
+        .do_update()
+        .set(state())
+        .execute(conn))?;
+    scope.jobs_queued = true;
+    Ok(())
+}
+
 /// Queues the recurring jobs that are not queued yet.
 pub fn ensure_recurring(scope: &mut Scope<'_>) -> Result<(), TicketError> {
     for (id, job, rest_ms) in Job::RECURRING {

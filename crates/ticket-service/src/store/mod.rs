@@ -18,6 +18,7 @@ pub mod idempotency;
 pub mod jobs;
 pub mod messages;
 pub mod operators;
+pub mod outbox;
 pub mod oversight;
 mod pages;
 pub mod queues;
@@ -60,6 +61,7 @@ pub struct Store {
     changes: ChangeFeed,
     jobs_bell: Arc<Notify>,
     log: AuditLog,
+    tells_bridge: bool,
 }
 
 /// One transaction on behalf of one actor.
@@ -75,6 +77,7 @@ pub struct Scope<'c> {
     request_id: String,
     log: AuditLog,
     audit: audit::Pending,
+    tells_bridge: bool,
 }
 
 impl From<diesel::result::Error> for TicketError {
@@ -105,7 +108,14 @@ impl Store {
     pub fn new(database: Database, clock: Clock, ids: Ids, key: AuditKey) -> Self {
         let changes = ChangeFeed::new(ids.token(9));
         let log = AuditLog::new(audit::SERVICE, key, ids.clone());
-        Self { database, clock, ids, changes, jobs_bell: Arc::default(), log }
+        Self { database, clock, ids, changes, jobs_bell: Arc::default(), log, tells_bridge: false }
+    }
+
+    /// The same, and the bridge is told what becomes of tickets that belong to a customer, if `tells`.
+    #[must_use]
+    pub fn telling_the_bridge(mut self, tells: bool) -> Self {
+        self.tells_bridge = tells;
+        self
     }
 
     /// Passes on what other nodes change from now on; SQLite has no other nodes.
@@ -166,7 +176,7 @@ impl Store {
         actor: &Actor,
     ) -> impl for<'c> FnOnce(&'c mut AnyConnection) -> Scope<'c> + Send + use<> {
         let (actor, now, ids, log) = (actor.clone(), self.clock.now(), self.ids.clone(), self.log.clone());
-        let request_id = current_request_id();
+        let (request_id, tells_bridge) = (current_request_id(), self.tells_bridge);
         move |conn| Scope {
             conn,
             actor,
@@ -177,6 +187,7 @@ impl Store {
             request_id,
             log,
             audit: audit::Pending::default(),
+            tells_bridge,
         }
     }
 

@@ -168,6 +168,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    ticket_outbox (ticket, sequence) {
+        ticket -> BigInt,
+        sequence -> BigInt,
+        event -> Text,
+    }
+}
+
+diesel::table! {
     open_counts (line, assignee_id) {
         line -> Integer,
         assignee_id -> Text,

@@ -12,7 +12,7 @@ use crate::error::TicketError;
 use crate::store::changes::{Place, TicketChange};
 use crate::store::pages::OnPage;
 use crate::store::schema::{operators, queues, requesters, ticket_reads, ticket_tags, tickets};
-use crate::store::{Scope, counts, search};
+use crate::store::{Scope, counts, outbox, search};
 
 /// A ticket as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
@@ -352,6 +352,7 @@ pub fn save(
     if before.subject != after.subject {
         search::set_subject(scope, after.number, &after.subject)?;
     }
+    outbox::note(scope, before, &after, kind)?;
     scope.announce(TicketChange {
         ticket: after.number,
         version: after.version,

@@ -27,6 +27,8 @@ mod support;
 #[cfg(test)]
 mod sweep;
 #[cfg(test)]
+mod tell_bridge;
+#[cfg(test)]
 mod tickets;
 #[cfg(test)]
 mod window;

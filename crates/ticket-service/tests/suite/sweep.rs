@@ -21,6 +21,7 @@ const LINE_2: &str = "opr_b0b00000000000000000000000000002";
 const LINE_3: &str = "opr_c1a0a000000000000000000000000003";
 const SUPERVISOR: &str = "opr_50f1a000000000000000000000000004";
 const NOTICE: &str = "ntc_00000000000000000000000000000001";
+const ORDER: &str = "ord_0193aabb01";
 /// A ticket that does not exist.
 const NO_TICKET: i64 = 99_999;
 
@@ -37,6 +38,8 @@ struct Entry {
     overseer: bool,
     /// Only people, no keys.
     person: bool,
+    /// Only the bridge, with a token that it signed.
+    bridge: bool,
     /// What a key needs.
     scope: Option<KeyScope>,
     query: &'static str,
@@ -73,6 +76,7 @@ const fn operation(operation: &'static str) -> Entry {
         supervisor: false,
         overseer: false,
         person: false,
+        bridge: false,
         scope: None,
         query: "",
         body: Payload::Nothing,
@@ -95,6 +99,11 @@ impl Entry {
     const fn supervisor(mut self) -> Self {
         self.supervisor = true;
         self.person()
+    }
+
+    const fn bridge(mut self) -> Self {
+        self.bridge = true;
+        self
     }
 
     const fn admin(mut self) -> Self {
@@ -145,6 +154,10 @@ const TABLE: &[Entry] = &[
     operation("changeSession").person().json(|_| json!({"locale": "en"})),
     operation("changePassword").person().json(|_| json!({"current": PASSWORD, "new": "a horse and a battery"})),
     operation("endSession").person(),
+    // The bridge.
+    operation("openTicketOfOrder").bridge().json(|_| {
+        json!({"version": 1, "order": ORDER, "customer_ref": ILYA, "subject": "S", "text": "T"})
+    }),
     // People and programs.
     operation("listOperators").scope(TicketsRead),
     operation("createOperator").admin().json(|world| {
@@ -330,6 +343,9 @@ async fn sweep_one(with: &WithBridge, operation: &Operation<'_>, number: usize, 
             .await
             .problem(401, "not_signed_in");
     }
+    if entry.bridge {
+        return only_the_bridge(with, operation, &world).await;
+    }
     if !entry.public && !operation.method.is_safe() {
         let elsewhere = rightful.with("Sec-Fetch-Site", "cross-site");
         operation.refuses("a page of another site", &elsewhere, &world, 403, "cross_site").await;
@@ -399,6 +415,23 @@ async fn sweep_one(with: &WithBridge, operation: &Operation<'_>, number: usize, 
     );
     let described = &operation.described["responses"][answer.status.to_string()];
     assert!(described.is_object(), "{} answers {}, which is not described", entry.operation, answer.status);
+}
+
+/// Nobody of support may, whoever they are; the bridge may.
+async fn only_the_bridge(with: &WithBridge, operation: &Operation<'_>, world: &World) {
+    let app = &with.app;
+    let everybody = [
+        ("line 1", app.as_line1()),
+        ("supervisor", app.as_supervisor()),
+        ("administrator", app.as_admin()),
+        ("an administrator's key", app.with_key(KeyScope::ALL, Role::Admin).await),
+    ];
+    for (who, client) in everybody {
+        operation.refuses(who, &client, world, 401, "not_signed_in").await;
+    }
+    let token = with.order_token(ORDER, ILYA);
+    let answer = operation.call(&app.as_nobody().with_key(&token), world).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
 }
 
 /// To somebody of another line the ticket does not exist: the answer is the one for a number that nobody has.

@@ -10,7 +10,12 @@ use dev_kit::workspace;
 use crate::tools::{cargo, npm, npm_ci, output, run, web};
 
 const HINT: &str = "run `cargo xtask codegen` and commit what it changes";
-const SERVICES: [&str; 2] = ["ticket-service", "crm-bridge"];
+/// File, service, and what it is told beside `openapi`.
+const DOCUMENTS: [(&str, &str, &[&str]); 3] = [
+    ("ticket-service.openapi.json", "ticket-service", &[]),
+    ("crm-bridge.openapi.json", "crm-bridge", &[]),
+    ("crm-bridge-crm-api.json", "crm-bridge", &["--crm"]),
+];
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -21,9 +26,10 @@ pub(crate) struct Arguments {
 
 pub(crate) fn generate(arguments: &Arguments) -> Result<()> {
     let mut stale = Vec::new();
-    for service in SERVICES {
-        let document = output(cargo().args(["run", "--quiet", "--package", service, "--", "openapi"]))?;
-        let file = workspace::root().join(format!("api-spec/{service}.openapi.json"));
+    for (name, service, more) in DOCUMENTS {
+        let run = ["run", "--quiet", "--package", service, "--", "openapi"];
+        let document = output(cargo().args(run).args(more))?;
+        let file = workspace::root().join("api-spec").join(name);
         put(&file, &document, arguments.check, &mut stale)?;
     }
     types(arguments.check, &mut stale)?;

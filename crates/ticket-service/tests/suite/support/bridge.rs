@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
-use bridge_contract::Grant;
+use bridge_contract::{BridgeGrant, CustomerRef, Grant, OrderId};
 use db_kit::Backend;
 use db_kit::testing::StartOn;
 use serde_json::{Value, json};
-use service_kit::token::{Claims, Verifier, generate_key_pair};
+use service_kit::token::{Claims, Signer, Verifier, generate_key_pair};
 use service_kit::{Clock, Ids};
 
 use super::TestApp;
@@ -23,6 +23,7 @@ const AUDIENCE: &str = "crm-bridge";
 pub(crate) struct WithBridge {
     pub(crate) app: TestApp,
     pub(crate) bridge: FakeBridge,
+    signer: Signer,
 }
 
 /// The bridge.
@@ -56,16 +57,29 @@ pub(crate) struct Asked {
 
 impl StartOn for WithBridge {
     async fn start_on(backend: Backend) -> Self {
+        Self::start(backend, false).await
+    }
+}
+
+impl WithBridge {
+    /// A service that tells the bridge of tickets, too, if `telling`.
+    pub(crate) async fn start(backend: Backend, telling: bool) -> Self {
         let ids = Ids::seeded(Clock::system(), 7);
         let (private, public) = generate_key_pair(&ids).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let key_file = folder.path().join("key.pem");
         std::fs::write(&key_file, private.expose()).unwrap();
+        // The bridge's own pair: it signs orders, the service checks them.
+        let (bridge_key, bridge_public) = generate_key_pair(&ids).unwrap();
+        let bridge_file = folder.path().join("bridge.pem");
+        std::fs::write(&bridge_file, bridge_public).unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let app = TestApp::start(backend, |config| {
             config.bridge.url = format!("http://127.0.0.1:{port}");
             config.bridge.signing_key_file = key_file;
             config.bridge.timeout_ms = 1_000;
+            config.bridge.verify_key_file = bridge_file;
+            config.bridge.ticket_events = telling;
         })
         .await;
         let clock = app.app.clock.clone();
@@ -85,7 +99,17 @@ impl StartOn for WithBridge {
         };
         let mut bridge = FakeBridge { state: Arc::new(Mutex::new(state)), port, handle: None };
         bridge.come_up();
-        Self { app, bridge }
+        let signer = Signer::new(&bridge_key, AUDIENCE, ISSUER, app.app.clock.clone(), ids).unwrap();
+        Self { app, bridge, signer }
+    }
+
+    /// A token with which the bridge orders a ticket.
+    pub(crate) fn order_token(&self, order: &str, customer: &str) -> String {
+        let grant = BridgeGrant::OpenTicket {
+            order: OrderId::new(order).unwrap(),
+            customer_ref: CustomerRef::new(customer).unwrap(),
+        };
+        self.signer.sign(grant).unwrap().expose().to_owned()
     }
 }
 
@@ -220,6 +244,7 @@ async fn answer(
         "resolve" => (200, json!({ "version": 1, "outcome": state.outcome(&question) })),
         "card" => state.card(&question),
         "oversight" => state.oversight(&question),
+        "ticket-events" => (200, json!({ "version": 1, "news": true })),
         "customer-changes" => {
             let after = question["after"].as_u64().unwrap();
             let news = state.changes.iter().filter(|change| change["number"].as_u64().unwrap() > after);

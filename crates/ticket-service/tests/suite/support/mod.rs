@@ -32,7 +32,7 @@ use db_kit::testing::{StartOn, TestDatabase, block_on};
 use service_kit::{Clock, Ids, Timestamp};
 use ticket_service::app::App;
 use ticket_service::app::sign_in::Credential;
-use ticket_service::bridge::BridgeClient;
+use ticket_service::bridge::{self as way, BridgeClient};
 use ticket_service::config::Config;
 use ticket_service::domain::actor::KeyScope;
 use ticket_service::domain::{Actor, Role};
@@ -95,7 +95,10 @@ impl TestApp {
         let clock = Clock::manual(START.parse().unwrap());
         let ids = Ids::seeded(clock.clone(), 1);
         let bridge = BridgeClient::from_config(&config.bridge, clock.clone(), ids.clone()).unwrap();
-        let app = App::new(config, database.database().clone(), clock, ids, audit_key()).with_bridge(bridge);
+        let key = way::verifier(&config.bridge, clock.clone()).unwrap();
+        let app = App::new(config, database.database().clone(), clock, ids, audit_key())
+            .with_bridge(bridge)
+            .with_bridge_key(key);
         let running = listen(&app).unwrap();
         let http = client::http();
         let leave_jobs = AtomicBool::new(false);

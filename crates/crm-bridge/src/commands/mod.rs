@@ -1,6 +1,7 @@
 //! What each command does.
 
 pub(crate) mod audit;
+pub(crate) mod crm;
 pub(crate) mod policy;
 
 use std::io::Write;
@@ -16,7 +17,7 @@ use crm_bridge::connector::profile::{BUILT_IN, Profile};
 use crm_bridge::http::{self, Listener};
 use crm_bridge::start::Around;
 use crm_bridge::store::vault::Vault;
-use crm_bridge::{MIGRATIONS, jobs, start};
+use crm_bridge::{MIGRATIONS, jobs, other_way, start};
 use db_kit::Database;
 use service_kit::metrics::Metrics;
 use service_kit::{Clock, Ids, config, shutdown, telemetry, token};
@@ -33,10 +34,14 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Serve => wait(serve(settings()?)),
         Command::Migrate => wait(migrate(settings()?)),
         Command::CheckConfig => check_config(&settings()?),
-        Command::Openapi => {
-            println!("{}", http::openapi().to_pretty_json()?);
+        Command::Openapi { crm } => {
+            let document = if crm { http::crm::openapi() } else { http::openapi() };
+            println!("{}", document.to_pretty_json()?);
             Ok(ExitCode::SUCCESS)
         }
+        Command::Keys(KeysCommand::GeneratePair { private, public }) => generate_pair(&private, &public),
+        Command::CrmKeys(command) => wait(crm::keys(settings()?, command)),
+        Command::CrmWebhooks(command) => wait(crm::webhooks(settings()?, command)),
         Command::Keys(KeysCommand::Generate { cache, approver }) => {
             generate_keys(cache.as_deref(), approver.as_deref())
         }
@@ -67,7 +72,7 @@ async fn serve(config: Config) -> Result<ExitCode> {
     let listener = Listener {
         bridge: live.clone(),
         verifier: start::verifier(&config, clock)?,
-        metrics,
+        metrics: metrics.clone(),
         body_bytes_max: config.limits.body_bytes_max,
     };
     app::audit::started(&bridge).await?;
@@ -79,13 +84,18 @@ async fn serve(config: Config) -> Result<ExitCode> {
     let server = tokio::task::spawn_local(server);
     let job = tokio::task::spawn_local(jobs::forget_old_cards(bridge.clone()));
     let watch = tokio::task::spawn_local(jobs::watch_policy(live.clone(), config.policy.watch_s));
+    let to_the_crm = other_way::start(&config, &bridge, &metrics).await?;
     println!("listening on http://{address}");
+    if let Some(address) = to_the_crm.address {
+        println!("listening for the CRM on http://{address}");
+    }
     std::io::stdout().flush()?;
     shutdown::signal_received().await;
     tracing::info!("stopping: requests under way are finished");
     handle.stop(true).await;
     job.abort();
     watch.abort();
+    to_the_crm.stop().await;
     server.await??;
     app::audit::stopped(&live.now()).await?;
     bridge.store.close().await;
@@ -113,6 +123,7 @@ fn check_config(config: &Config) -> Result<ExitCode> {
     note(start::verifier(config, clock.clone()).map(drop).map_err(|error| error.to_string()));
     note(config.phone_rules().map(drop));
     note(config.policy_rules().map(drop));
+    note(other_way::check(config, &clock));
     note(start::vault(config).map(drop).map_err(|error| error.to_string()));
     let connector = config.profile().and_then(|profile| {
         let metrics = Metrics::new(METRICS_PREFIX);
@@ -161,6 +172,19 @@ fn write_new(file: &Path, mode: u32, text: &str) -> Result<()> {
         .with_context(|| format!("{} can't be made; an existing key is never overwritten", file.display()))?;
     writeln!(output, "{}", text.trim_end())?;
     Ok(())
+}
+
+fn generate_pair(private: &Path, public: &Path) -> Result<ExitCode> {
+    let (private_pem, public_pem) = token::generate_key_pair(&Ids::random(Clock::system()))?;
+    let mut options = std::fs::OpenOptions::new();
+    let mut output = options.write(true).create_new(true).mode(0o600).open(private).with_context(|| {
+        format!("{} can't be made; an existing key is never overwritten", private.display())
+    })?;
+    output.write_all(private_pem.expose().as_bytes())?;
+    output.sync_all()?;
+    std::fs::write(public, public_pem).with_context(|| format!("{} can't be written", public.display()))?;
+    println!("{} signs, {} checks; keep the first one secret", private.display(), public.display());
+    Ok(ExitCode::SUCCESS)
 }
 
 fn list_profiles() -> Result<ExitCode> {

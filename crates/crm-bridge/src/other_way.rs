@@ -1,0 +1,107 @@
+//! Starts and stops what the bridge does in the other direction: the listener for the CRM, and the courier.
+
+use std::net::{SocketAddr, TcpListener};
+
+use service_kit::Clock;
+use service_kit::Ids;
+use service_kit::metrics::Metrics;
+use tokio::task::JoinHandle;
+
+use crate::app::Bridge;
+use crate::app::crm_api::CrmApi;
+use crate::config::Config;
+use crate::deliver::Courier;
+use crate::deliver::orders::Orders;
+use crate::http::crm::{CrmListener, serve};
+use crate::start::{StartError, ticket_policy};
+use crate::ticket_policy::TicketField;
+
+/// What runs in the other direction.
+#[derive(Default)]
+pub struct OtherWay {
+    /// Where the CRM is listened to, if anywhere.
+    pub address: Option<SocketAddr>,
+    stop_listening: Option<Box<dyn FnOnce() -> JoinHandle<()>>>,
+    courier: Option<JoinHandle<()>>,
+}
+
+impl OtherWay {
+    /// Finishes requests under way; a delivery under way is made again after the next start.
+    pub async fn stop(self) {
+        if let Some(courier) = self.courier {
+            courier.abort();
+        }
+        if let Some(stop) = self.stop_listening
+            && let Err(error) = stop().await
+        {
+            tracing::error!(error = %error, "the listener for the CRM ended badly");
+        }
+    }
+}
+
+/// Starts the courier and, if the settings name an address, the listener. Call it on a local set.
+///
+/// # Errors
+/// [`StartError`] with the setting that is wrong.
+pub async fn start(config: &Config, bridge: &Bridge, metrics: &Metrics) -> Result<OtherWay, StartError> {
+    // What a former policy listed and this one does not is removed before anybody can ask.
+    let withheld = match &bridge.outward.policy {
+        Some(policy) => policy.withheld(),
+        None => TicketField::ALL.to_vec(),
+    };
+    bridge.store.withhold(withheld).await.map_err(|error| StartError(error.to_string()))?;
+    let mut running = OtherWay::default();
+    if bridge.outward.policy.is_some() {
+        let courier = Courier::new(bridge.clone(), &config.crm_api)?;
+        running.courier = Some(tokio::task::spawn_local(courier.run()));
+    }
+    let Some(listen) = config.crm_api.address()? else { return Ok(running) };
+    let port = TcpListener::bind(listen)
+        .map_err(|error| StartError(format!("crm_api.listen: can't listen on {listen}: {error}")))?;
+    running.address = port.local_addr().ok();
+    let listener = listener(config, bridge, metrics)?;
+    let failed = |error: std::io::Error| StartError(format!("crm_api.listen: {error}"));
+    let server = serve(listener, config.server.shutdown_timeout_s, port).map_err(failed)?;
+    let handle = server.handle();
+    let server = tokio::task::spawn_local(server);
+    running.stop_listening = Some(Box::new(move || {
+        tokio::task::spawn_local(async move {
+            handle.stop(true).await;
+            drop(server.await);
+        })
+    }));
+    Ok(running)
+}
+
+/// What the listener for the CRM needs.
+///
+/// # Errors
+/// [`StartError`] with the setting that is wrong.
+pub fn listener(config: &Config, bridge: &Bridge, metrics: &Metrics) -> Result<CrmListener, StartError> {
+    let settings = &config.crm_api;
+    let orders = Orders::from_config(settings, bridge.clock.clone(), bridge.ids.clone())?;
+    let frame_ancestors = settings.frame_ancestors()?;
+    check_time_zone(&settings.panel_time_zone)?;
+    let api = CrmApi::new(bridge.clone(), settings.clone(), orders);
+    Ok(CrmListener { api, metrics: metrics.clone(), frame_ancestors })
+}
+
+/// Whether the settings of the other direction can be used.
+///
+/// # Errors
+/// A sentence with the setting that is wrong.
+pub fn check(config: &Config, clock: &Clock) -> Result<(), String> {
+    ticket_policy(config).map_err(|error| error.to_string())?;
+    let settings = &config.crm_api;
+    settings.address()?;
+    settings.frame_ancestors()?;
+    check_time_zone(&settings.panel_time_zone)?;
+    Orders::from_config(settings, clock.clone(), Ids::random(clock.clone())).map(drop)
+}
+
+fn check_time_zone(name: &str) -> Result<(), String> {
+    let wrong = |_| {
+        format!("crm_api.panel_time_zone: {} is no time zone, such as Europe/Helsinki", name.escape_default())
+    };
+    jiff::tz::TimeZone::get(name).map(drop).map_err(wrong)
+}
