@@ -45,7 +45,6 @@ fn preset(crm: Dolibarr) -> Preset<Dolibarr> {
 }
 
 #[test]
-#[ignore = "the engine does not yet take a 404 for an empty list"]
 fn people_of_dolibarr_are_found_and_shown_whether_it_heeds_the_selection_or_not() {
     block_on(async {
         for knows_properties in [false, true] {
@@ -59,7 +58,6 @@ fn people_of_dolibarr_are_found_and_shown_whether_it_heeds_the_selection_or_not(
 }
 
 #[test]
-#[ignore = "the engine does not yet take a 404 for an empty list"]
 fn lists_of_dolibarr_are_complete_and_follow_changes() {
     block_on(async {
         let (stage, script) = Stage::set(preset(Dolibarr::default())).await;
@@ -85,7 +83,6 @@ fn trouble_with_dolibarr_has_a_reason_and_a_missing_right_is_one() {
 }
 
 #[test]
-#[ignore = "the engine does not yet take a 404 for an empty list"]
 fn an_address_can_not_become_a_condition_of_dolibarr() {
     block_on(async {
         let (stage, script) = Stage::set(preset(Dolibarr::default())).await;

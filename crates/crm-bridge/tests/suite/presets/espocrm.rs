@@ -84,7 +84,6 @@ fn trouble_with_espocrm_has_a_reason() {
 }
 
 #[test]
-#[ignore = "the engine does not yet sign requests"]
 fn espocrm_can_be_asked_with_signed_requests() {
     block_on(async {
         let root =

@@ -49,7 +49,6 @@ fn people_of_a_crm_that_nobody_has_seen_are_found_and_shown_with_what_is_listed_
 }
 
 #[test]
-#[ignore = "the engine does not yet follow Link headers"]
 fn lists_of_a_crm_that_nobody_has_seen_are_complete_and_follow_changes() {
     block_on(async {
         let (stage, script) = Stage::set(preset()).await;

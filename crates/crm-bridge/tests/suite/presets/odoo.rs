@@ -111,7 +111,6 @@ fn trouble_with_odoo_has_a_reason() {
 }
 
 #[test]
-#[ignore = "the engine does not yet log in"]
 fn people_of_odoo_18_are_found_and_shown_with_what_is_listed_and_nothing_else() {
     block_on(async {
         let (stage, script) = Stage::set(rpc()).await;
@@ -123,7 +122,6 @@ fn people_of_odoo_18_are_found_and_shown_with_what_is_listed_and_nothing_else() 
 }
 
 #[test]
-#[ignore = "the engine does not yet log in"]
 fn lists_of_odoo_18_are_complete_and_follow_changes() {
     block_on(async {
         let (stage, script) = Stage::set(rpc()).await;
@@ -133,7 +131,6 @@ fn lists_of_odoo_18_are_complete_and_follow_changes() {
 }
 
 #[test]
-#[ignore = "the engine does not yet log in"]
 fn errors_of_odoo_18_that_come_as_200_are_errors() {
     block_on(async {
         let (stage, script) = Stage::set(rpc()).await;

@@ -47,7 +47,6 @@ fn preset() -> Preset<SuiteCrm> {
 }
 
 #[test]
-#[ignore = "the engine does not yet get tokens"]
 fn people_of_suitecrm_are_found_and_shown_with_what_is_listed_and_nothing_else() {
     block_on(async {
         let (stage, script) = Stage::set(preset()).await;
@@ -57,7 +56,6 @@ fn people_of_suitecrm_are_found_and_shown_with_what_is_listed_and_nothing_else()
 }
 
 #[test]
-#[ignore = "the engine does not yet get tokens"]
 fn lists_of_suitecrm_are_complete_and_follow_changes() {
     block_on(async {
         let (stage, script) = Stage::set(preset()).await;
@@ -67,7 +65,6 @@ fn lists_of_suitecrm_are_complete_and_follow_changes() {
 }
 
 #[test]
-#[ignore = "the engine does not yet get tokens"]
 fn trouble_with_suitecrm_has_a_reason() {
     block_on(async {
         let (stage, script) = Stage::set(preset()).await;
@@ -83,7 +80,6 @@ fn trouble_with_suitecrm_has_a_reason() {
 }
 
 #[test]
-#[ignore = "the engine does not yet get tokens"]
 fn the_token_of_suitecrm_is_renewed_when_it_ends_and_when_it_is_refused() {
     block_on(async {
         let (stage, script) = Stage::set(preset()).await;
@@ -102,7 +98,6 @@ fn the_token_of_suitecrm_is_renewed_when_it_ends_and_when_it_is_refused() {
 }
 
 #[test]
-#[ignore = "the engine does not yet get tokens"]
 fn a_wrong_secret_of_suitecrm_is_told_apart_from_a_crm_that_is_away() {
     block_on(async {
         let preset = Preset { secret: "wrong".to_owned(), ..preset() };

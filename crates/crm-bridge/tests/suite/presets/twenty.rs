@@ -47,7 +47,6 @@ fn preset(crm: Twenty) -> Preset<Twenty> {
 }
 
 #[test]
-#[ignore = "the engine does not yet ask for linked companies"]
 fn people_of_twenty_are_found_and_shown_whether_it_knows_fields_or_ignores_depth() {
     block_on(async {
         for (knows_fields, ignores_depth) in [(true, false), (false, false), (false, true)] {

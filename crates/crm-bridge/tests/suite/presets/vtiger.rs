@@ -52,7 +52,6 @@ fn preset() -> Preset<Vtiger> {
 }
 
 #[test]
-#[ignore = "the engine does not yet send HTTP Basic"]
 fn people_of_vtiger_are_found_and_shown_with_what_is_listed_and_nothing_else() {
     block_on(async {
         let (stage, script) = Stage::set(preset()).await;
@@ -64,7 +63,6 @@ fn people_of_vtiger_are_found_and_shown_with_what_is_listed_and_nothing_else() {
 }
 
 #[test]
-#[ignore = "the engine does not yet send HTTP Basic"]
 fn lists_of_vtiger_are_complete_and_follow_changes() {
     block_on(async {
         let (stage, script) = Stage::set(preset()).await;
@@ -74,7 +72,6 @@ fn lists_of_vtiger_are_complete_and_follow_changes() {
 }
 
 #[test]
-#[ignore = "the engine does not yet send HTTP Basic"]
 fn errors_of_vtiger_that_come_as_200_are_errors() {
     block_on(async {
         let (stage, script) = Stage::set(preset()).await;
