@@ -35,6 +35,8 @@ pub(super) struct Around {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Spot {
     Records,
+    /// An object that has the records; PHP writes one without members as an empty list.
+    RecordsInside,
     Next,
     More,
     /// A rule that says what an error is, by position.
@@ -47,7 +49,14 @@ impl Around {
     /// What is to be looked at in answers of that shape.
     pub(super) fn new(shape: &Shape, kind: Kind) -> Self {
         let mut around = Self::default();
-        around.mark(if kind == Kind::One { &shape.record } else { &shape.records }, Spot::Records);
+        let records = if kind == Kind::One { &shape.record } else { &shape.records };
+        around.mark(records, Spot::Records);
+        if let [outer @ .., _] = records.segments()
+            && !outer.is_empty()
+            && kind == Kind::List
+        {
+            around.mark_at(outer, Spot::RecordsInside);
+        }
         shape.next.iter().for_each(|next| around.mark(next, Spot::Next));
         shape.more.iter().for_each(|more| around.mark(more, Spot::More));
         for (position, rule) in shape.errors.iter().enumerate() {
@@ -58,7 +67,11 @@ impl Around {
     }
 
     fn mark(&mut self, pointer: &Pointer, spot: Spot) {
-        let place = pointer.segments().iter().fold(self, |place, name| place.members.find_or_add(name));
+        self.mark_at(pointer.segments(), spot);
+    }
+
+    fn mark_at(&mut self, path: &[String], spot: Spot) {
+        let place = path.iter().fold(self, |place, name| place.members.find_or_add(name));
         place.spots.push(spot);
     }
 
@@ -87,7 +100,7 @@ impl Seen {
     ) {
         for spot in &place.spots {
             match *spot {
-                Spot::Records => {}
+                Spot::Records | Spot::RecordsInside => {}
                 Spot::Next => self.next = next_of(found),
                 Spot::More => self.more = more_of(found),
                 Spot::Error(position) => {

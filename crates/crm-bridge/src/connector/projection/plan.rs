@@ -206,15 +206,18 @@ impl Builder {
         }
     }
 
-    /// The id of another record, which may stand there as it is, as `[id, label]` or as an object that has it.
+    /// The id of another record, which may stand there as it is, as `[id, label]`, as an object that has it, or as a list
+    /// whose first entry is such an object.
     fn want_link(&mut self, pointer: &Pointer, target: Target) {
         self.plan.selection.push(pointer.segments().to_vec());
         let mut cells = Cells(&mut self.plan.cells);
         let node = self.plan.root.reach(pointer.segments());
         let here = cells.at(node);
-        let first = cells.at(&mut node.pair.get_or_insert_default()[0]);
+        let entry = &mut node.pair.get_or_insert_default()[0];
+        let first = cells.at(entry);
+        let first_inside = cells.at(entry.members.find_or_add("id"));
         let inside = cells.at(node.members.find_or_add("id"));
-        self.output(target, Parts::FirstOf(vec![here, first, inside]));
+        self.output(target, Parts::FirstOf(vec![here, first, first_inside, inside]));
     }
 
     fn want_entry_itself(&mut self, target: Target) {

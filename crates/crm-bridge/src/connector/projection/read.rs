@@ -376,6 +376,8 @@ impl<'de> Visitor<'de> for Envelope<'_, '_, 'de> {
         if list.next_element::<IgnoredAny>()?.is_some() {
             out.seen.structure(place, out.errors);
             skip_list(list)?;
+        } else if place.has(Spot::RecordsInside) && out.kind == Kind::List && out.found.is_none() {
+            out.found = Some(Where::List);
         }
         Ok(())
     }

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::connector::pointer::Pointer;
-use crate::connector::profile::Flagged;
 use crate::connector::profile::answer::{ErrorRule, Literal};
 use crate::connector::profile::time::TimeFormat;
+use crate::connector::profile::{BUILT_IN, Flagged};
 
 fn pointer(text: &str) -> Pointer {
     Pointer::try_from(text.to_owned()).unwrap()
@@ -45,6 +45,35 @@ fn a_list_may_come_as_one_record_or_as_an_object_of_records() {
     assert_eq!(list(r#"{"0":{"id":"a"},"note":{}}"#), Err(Unreadable::UnexpectedShape));
     assert_eq!(list("null"), Err(Unreadable::UnexpectedShape));
     assert_eq!(list("\"a\""), Err(Unreadable::UnexpectedShape));
+}
+
+#[test]
+fn an_object_without_members_may_come_as_an_empty_list() {
+    let setting = setting(|_, shape| shape.records = pointer("/result/CONTACT"));
+    let list = |answer: &str| ids(setting.page(answer.as_bytes()));
+    assert_eq!(list(r#"{"result":{"CONTACT":[{"id":"a"}]}}"#).unwrap(), ["a"]);
+    assert_eq!(list(r#"{"result":[]}"#).unwrap(), [""; 0]);
+    for other in [r#"{"result":[1]}"#, r#"{"result":{}}"#, "[]", r#"{"other":[]}"#, r#"{"result":null}"#] {
+        assert_eq!(list(other), Err(Unreadable::UnexpectedShape), "{other}");
+    }
+}
+
+#[test]
+fn the_id_of_the_company_may_stand_in_the_first_entry_of_a_list() {
+    let link = |value: &str| {
+        let mut profile = built_in(0);
+        let amocrm = BUILT_IN.iter().find(|(name, _)| *name == "amocrm").unwrap().1;
+        profile.company = Profile::load(amocrm).unwrap().company;
+        let shape = profile.shape(&profile.person.page);
+        let setting = Setting { shape, ..Setting::new(policy(), profile) };
+        let answer = format!("{{\"items\":[{{\"id\":\"a\",\"_embedded\":{{\"companies\":{value}}}}}]}}");
+        setting.page(answer.as_bytes()).unwrap().records.remove(0).company_id
+    };
+    assert_eq!(link(r#"[{"id":7,"name":"x"}]"#).as_deref(), Some("7"));
+    assert_eq!(link(r#"[{"id":7},{"id":8}]"#).as_deref(), Some("7"));
+    assert_eq!(link(r#"[7,"x"]"#).as_deref(), Some("7"));
+    assert_eq!(link(r#"{"id":7}"#).as_deref(), Some("7"));
+    assert_eq!(link("[]"), None);
 }
 
 #[test]
