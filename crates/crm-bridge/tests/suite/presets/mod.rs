@@ -1,12 +1,20 @@
 //! Each preset against its CRM, played on the wire by `crm-fakes` as the facts about it say.
 
+mod aid;
 mod kit;
 
+mod amocrm;
+mod bitrix24;
+mod dataverse;
 mod dolibarr;
 mod espocrm;
 mod frappe;
 mod generic_rest;
+mod hubspot;
 mod odoo;
+mod pipedrive;
+mod salesforce;
 mod suitecrm;
 mod twenty;
 mod vtiger;
+mod zoho;

@@ -1,0 +1,128 @@
+//! HubSpot.
+
+use bridge_contract::ViewerRole;
+use crm_fakes::hubspot::{HubSpot, id};
+use crm_fakes::people::{MERGED, MERGED_INTO};
+use crm_fakes::switch::Fault;
+use db_kit::testing::block_on;
+use serde_json::json;
+
+use super::kit::{self, Preset, Stage};
+
+fn preset(crm: HubSpot) -> Preset<HubSpot> {
+    Preset {
+        name: "hubspot",
+        secret: crm.token.clone(),
+        settings: Vec::new(),
+        base: "",
+        crm,
+        id: |_, number| id(number),
+        names: &[
+            "associatedcompanyid",
+            "city",
+            "email",
+            "firstname",
+            "hs_language",
+            "jobtitle",
+            "lastname",
+            "mobilephone",
+            "name",
+            "phone",
+            "website",
+        ],
+        // Zoë's number was typed; see the test of numbers.
+        by_phone: false,
+        fields: &[
+            "person.name",
+            "company.name",
+            "company.website",
+            "person.job_title",
+            "person.email",
+            "person.phone",
+            "person.mobile",
+            "person.language",
+            "person.city",
+        ],
+    }
+}
+
+/// As HubSpot is but for its search, which here learns of a change at once.
+fn prompt() -> HubSpot {
+    HubSpot { lag_s: 0, ..HubSpot::default() }
+}
+
+#[test]
+fn people_of_hubspot_are_found_and_shown_with_what_is_listed_and_nothing_else() {
+    block_on(async {
+        let (stage, script) = Stage::set(preset(HubSpot::default())).await;
+        kit::people_are_found_and_shown(&stage, &script).await;
+        stage.nothing_came_through(&script).await;
+    });
+}
+
+#[test]
+fn numbers_of_hubspot_are_found_as_they_are_stored() {
+    block_on(async {
+        let (stage, script) = Stage::set(preset(HubSpot::default())).await;
+        let joerg = stage.matched(1, stage.crm.person(1).email()).await;
+        for phone in &stage.crm.person(1).phones {
+            let (_, body) = stage.resolve(2, json!({ "phone": phone.e164 })).await;
+            assert_eq!(body["outcome"]["customer_ref"].as_str(), Some(&*joerg), "{body}");
+        }
+        stage.nothing_came_through(&script).await;
+    });
+}
+
+#[test]
+fn lists_of_hubspot_are_complete_and_follow_changes() {
+    block_on(async {
+        let (stage, script) = Stage::set(preset(prompt())).await;
+        kit::lists_are_complete_and_follow_changes(&stage, &script).await;
+        stage.nothing_came_through(&script).await;
+    });
+}
+
+#[test]
+fn a_change_that_the_search_of_hubspot_learns_of_late_is_within_the_overlap() {
+    block_on(async {
+        let (stage, _) = Stage::set(preset(HubSpot::default())).await;
+        let overlap_s = i64::from(stage.town.bridge.connector.profile().time.overlap_s);
+        stage.town.clock.advance_ms(3_600_000);
+        stage.crm.change(3, |person| person.city = "Köln".to_owned());
+        assert!(stage.changed(overlap_s).await.is_empty(), "not yet indexed");
+        stage.town.clock.advance_ms(60_000);
+        assert_eq!(stage.changed(overlap_s).await, [id(3)]);
+    });
+}
+
+#[test]
+fn trouble_with_hubspot_has_a_reason() {
+    block_on(async {
+        let (stage, script) = Stage::set(preset(HubSpot::default())).await;
+        kit::trouble_has_a_reason(&stage).await;
+        stage.crm.switch().on(Fault::TokenExpired, 1);
+        assert_eq!(stage.reason(stage.crm.person(15).email()).await, "credentials");
+        stage.town.clock.advance_ms(900_000);
+        stage.crm.switch().always(Fault::SelectionIgnored);
+        stage.crm.switch().always(Fault::EmbedDeals);
+        let customer_ref = stage.matched(16, stage.crm.person(16).email()).await;
+        stage.town.later();
+        stage.card(16, &customer_ref, ViewerRole::Supervisor).await;
+        assert!(stage.town.bridge.connector.watch().unexpected_count() > 0, "over-sharing is counted");
+        stage.nothing_came_through(&script).await;
+    });
+}
+
+#[test]
+fn a_contact_that_answers_with_another_id_is_not_shown() {
+    block_on(async {
+        let (stage, script) = Stage::set(preset(prompt())).await;
+        let customer_ref = stage.matched(1, stage.crm.person(11).email()).await;
+        stage.crm.change(11, |person| person.gone = Some(crm_fakes::people::Gone::MergedInto(MERGED_INTO)));
+        stage.town.later();
+        let (status, card) = stage.card(1, &customer_ref, ViewerRole::Supervisor).await;
+        let other = stage.crm.person(MERGED_INTO);
+        assert!(!card.to_string().contains(other.email()), "{MERGED} of {status}: {card}");
+        stage.nothing_came_through(&script).await;
+    });
+}
