@@ -86,6 +86,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the audit log
+         * @description Who signed in, changed what, asked for whose card; the newest first. Reading it is recorded, too.
+         */
+        get: operations["listAuditEntries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How the audit log stands
+         * @description When it was last checked, and how far the bridge vouches for it.
+         */
+        get: operations["showAuditState"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/counters": {
         parameters: {
             query?: never;
@@ -771,6 +811,61 @@ export interface components {
             /** @description Its name. */
             name: string;
         };
+        /** @description One word about a deed. */
+        AuditDetail: {
+            /** @description What it is about. */
+            key: string;
+            /** @description The word. */
+            value: string;
+        };
+        /** @description An entry of the audit log. */
+        AuditEntry: {
+            /** @description What, such as `operator.changed`. */
+            action: string;
+            /** @description Who: the id of an operator or API key, or `system`, `public`, `crm-bridge`. */
+            actor: string;
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description To which customer, by the opaque reference; none if it is about none, or the customer was erased. */
+            customer_ref?: string | null;
+            /** @description More: names and counts, never texts. */
+            details: components["schemas"]["AuditDetail"][];
+            /** @description Whether the reference was here and has been erased. */
+            erased: boolean;
+            /** @description The request, to find it in other logs. */
+            request_id: string;
+            /**
+             * Format: int64
+             * @description Its number: 1, 2, 3 … without a gap.
+             */
+            seq: number;
+            /**
+             * Format: int64
+             * @description For which ticket.
+             */
+            ticket?: number | null;
+        };
+        /** @description How the log stands. */
+        AuditState: {
+            /** @description and whether it is complete (`yes`, `no`, `not_proven`). */
+            complete?: string | null;
+            countersigned_at?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: int64
+             * @description Up to which entry.
+             */
+            countersigned_seq?: number | null;
+            /**
+             * Format: int64
+             * @description How many entries there are.
+             */
+            entries: number;
+            /** @description The public key of this log, to check exports with. */
+            public_key: string;
+            /** @description What it said: whether the log is unaltered (`yes`, `no`), */
+            unaltered?: string | null;
+            verified_at?: components["schemas"]["Timestamp"] | null;
+        };
         /** @description Who wrote a message. */
         Author: {
             /** @description The operator's id. */
@@ -1317,6 +1412,38 @@ export interface components {
              */
             threshold: number;
             ticket?: components["schemas"]["LookedAtTicket"] | null;
+        };
+        /** @description One page of a list. */
+        Page_AuditEntry: {
+            /** @description The rows. */
+            items: {
+                /** @description What, such as `operator.changed`. */
+                action: string;
+                /** @description Who: the id of an operator or API key, or `system`, `public`, `crm-bridge`. */
+                actor: string;
+                /** @description When. */
+                at: components["schemas"]["Timestamp"];
+                /** @description To which customer, by the opaque reference; none if it is about none, or the customer was erased. */
+                customer_ref?: string | null;
+                /** @description More: names and counts, never texts. */
+                details: components["schemas"]["AuditDetail"][];
+                /** @description Whether the reference was here and has been erased. */
+                erased: boolean;
+                /** @description The request, to find it in other logs. */
+                request_id: string;
+                /**
+                 * Format: int64
+                 * @description Its number: 1, 2, 3 … without a gap.
+                 */
+                seq: number;
+                /**
+                 * Format: int64
+                 * @description For which ticket.
+                 */
+                ticket?: number | null;
+            }[];
+            /** @description Pass it as `cursor` for the next page; null on the last one. */
+            next_cursor?: string | null;
         };
         /** @description One page of a list. */
         Page_FoundTicket: {
@@ -2166,6 +2293,95 @@ export interface operations {
             };
             /** @description `file_gone`: the file is known but no longer on the disk */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listAuditEntries: {
+        parameters: {
+            query?: {
+                /** @description Of this operator or API key, by id; or of `system`, `public`, `crm-bridge`. */
+                actor?: string;
+                /** @description With this action, such as `session.started`. */
+                action?: string;
+                /** @description For this ticket. */
+                ticket?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description 1 to 100 entries; 50 by default. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of entries */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AuditEntry"];
+                };
+            };
+            /** @description `not_signed_in` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only supervisors and administrators */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    showAuditState: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How the log stands */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditState"];
+                };
+            };
+            /** @description `not_signed_in` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Only supervisors and administrators */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
