@@ -45,7 +45,7 @@ pub(super) fn problem(error: &BridgeError, request_id: &str) -> Problem {
                 .detail(
                     "One of both logs was cut off, rewritten, set back or begun anew. Run `audit verify` in both services.",
                 )
-                .reason(*reason)
+                .reason(reason)
         }
         BridgeError::Database(error) if error.is_transient() => {
             tracing::error!(error = %error, "the database can't be used");
