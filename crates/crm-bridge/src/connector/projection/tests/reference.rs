@@ -100,8 +100,11 @@ fn id(value: &Value) -> Option<String> {
         Value::String(text) => text.clone(),
         _ => return None,
     };
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_:=".contains(c);
-    ((1..=128).contains(&text.len()) && text.chars().all(plain)).then_some(text)
+    let letters: Vec<char> = text.chars().collect();
+    let begins_and_ends = [letters.first(), letters.last()].into_iter().flatten().all(|c| !c.is_whitespace());
+    let no_address =
+        !letters.iter().any(|c| "/\\?#%".contains(*c) || c.is_control()) && text != "." && text != "..";
+    ((1..=140).contains(&letters.len()) && begins_and_ends && no_address).then_some(text)
 }
 
 /// The values of a source in their form, those that are none left out.
