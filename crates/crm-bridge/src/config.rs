@@ -10,11 +10,16 @@ use service_kit::telemetry::TelemetryConfig;
 use service_kit::{Secret, token};
 
 use crate::app::policies::Rules;
+use crate::app::sync::SyncSettings;
+use crate::app::webhooks::WebhooksConfig;
 use crate::connector::profile::{BUILT_IN, Profile};
 use crate::connector::{Settings, SettingsGiven};
 use crate::oversight::{BudgetsConfig, OversightConfig};
 use crate::policy::approval::{Approvers, PERSONS_NEEDED};
 use crate::policy::value::PhoneRules;
+
+/// Records fetched again in one run; the next one goes on.
+const HINTS_A_RUN: i64 = 100;
 
 /// The defaults, as text.
 pub const DEFAULTS: &str = include_str!("../../../config/crm-bridge.default.toml");
@@ -51,6 +56,10 @@ pub struct Config {
     pub crm_api: crate::app::crm_api::CrmApiConfig,
     /// What the CRM may read of tickets.
     pub ticket_policy: TicketPolicyConfig,
+    /// Following the CRM.
+    pub sync: SyncConfig,
+    /// What the CRM may send by itself.
+    pub webhooks: WebhooksConfig,
     /// The log.
     pub telemetry: TelemetryConfig,
     /// Walls that a test takes away.
@@ -193,6 +202,24 @@ pub struct AuditConfig {
     pub other_key_file: PathBuf,
 }
 
+/// Section `[sync]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SyncConfig {
+    /// Whether the CRM is followed at all.
+    pub enabled: bool,
+    /// Where its store is.
+    pub database_url: String,
+    /// Between two looks for changes.
+    pub interval_s: u32,
+    /// Between two walks over all known customers.
+    pub reconcile_s: u32,
+    /// Wait after a hint.
+    pub debounce_ms: u32,
+    /// Hints that may wait.
+    pub hints_waiting_max: u32,
+}
+
 /// Section `[phones]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -315,6 +342,29 @@ impl Config {
         }
         let (two_persons, narrowing_by_one) = (policy.two_persons, policy.narrowing_by_one);
         Ok(Rules { from_database, two_persons, narrowing_by_one, approvers })
+    }
+
+    /// How the CRM is followed; none if it is not.
+    ///
+    /// # Errors
+    /// A sentence, if the copy is wanted and following is switched off.
+    pub fn sync_settings(&self, copy: bool) -> Result<Option<SyncSettings>, String> {
+        let sync = &self.sync;
+        if !sync.enabled {
+            return if copy {
+                Err("the policy asks for a copy of the customer base (policy.copy): set sync.enabled = true"
+                    .to_owned())
+            } else {
+                Ok(None)
+            };
+        }
+        Ok(Some(SyncSettings {
+            interval_ms: i64::from(sync.interval_s.max(1)) * 1_000,
+            reconcile_ms: i64::from(sync.reconcile_s.max(60)) * 1_000,
+            debounce_ms: i64::from(sync.debounce_ms),
+            hints_waiting_max: i64::from(sync.hints_waiting_max),
+            hints_a_run: HINTS_A_RUN,
+        }))
     }
 
     /// The rules for national numbers.

@@ -49,6 +49,9 @@ enum Command {
     /// What support may see
     #[command(subcommand)]
     Policy(commands::policy::PolicyCommand),
+    /// Following what changes in the CRM
+    #[command(subcommand)]
+    Sync(commands::sync::SyncCommand),
     /// How CRMs are asked
     #[command(subcommand)]
     Profile(ProfileCommand),

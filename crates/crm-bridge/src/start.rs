@@ -11,6 +11,7 @@ use service_kit::{Clock, Ids};
 
 use crate::app::crm_api::Outward;
 use crate::app::policies::{self, Live};
+use crate::app::sync::Sync;
 use crate::app::{Bridge, BridgeMetrics, CacheLimits};
 use crate::config::Config;
 use crate::connector::auth::Keeper;
@@ -27,6 +28,7 @@ use crate::policy::Policy;
 use crate::policy::lexicon::Lexicon;
 use crate::store::Store;
 use crate::store::audit::SERVICE;
+use crate::store::sync::{MIGRATIONS as SYNC_MIGRATIONS, SyncStore};
 use crate::store::tokens::TokenStore;
 use crate::store::vault::Vault;
 use crate::ticket_policy::TicketPolicy;
@@ -288,6 +290,7 @@ pub fn bridge_under(
             fresh_ms: i64::from(config.cache.fresh_s) * 1_000,
             age_max_ms: i64::from(config.cache.age_max_s) * 1_000,
         },
+        sync: None,
         rules: Arc::new(Rules::new(&config.budgets, &config.oversight)?),
         other_audit_key: other_audit_key(config)?,
         walls,
@@ -296,6 +299,22 @@ pub fn bridge_under(
         ids,
         outward: Outward::new(ticket_policy(config)?, activities, metrics),
     })
+}
+
+/// Following the CRM with a store of its own, which is opened and brought up to date here.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn sync(config: &Config, policy: &Policy, ids: &Ids) -> Result<Option<Sync>, StartError> {
+    let Some(settings) = config.sync_settings(policy.copy.is_some())? else { return Ok(None) };
+    let mut database = SyncStore::config_beside(&config.database);
+    if !config.sync.database_url.is_empty() {
+        database.url.clone_from(&config.sync.database_url);
+    }
+    let trouble = |error: db_kit::DbError| StartError(format!("the store of the sync: {error}"));
+    let database = Database::open(&database).await.map_err(trouble)?;
+    database.migrate(&SYNC_MIGRATIONS).await.map_err(trouble)?;
+    Ok(Some(Sync::new(SyncStore::new(database), settings, ids.new_id("bridge"))))
 }
 
 /// The keys of the cache.

@@ -345,6 +345,12 @@ fn crowd_answer(app: &App, request: &HttpRequest, body: Result<String, Refusal>)
     if let Err(refusal) = app.authorise(request) {
         return finish(app, request, StatusCode::UNAUTHORIZED, refusal);
     }
+    if let (_, Some(fault)) = app.conduct.next_call() {
+        let body = body.ok().and_then(|body| serde_json::from_str(&body).ok()).unwrap_or(Value::Null);
+        let response = faults::answer(request, &fault, body);
+        note(app, request, response.status());
+        return response;
+    }
     match body {
         Ok(body) => {
             note(app, request, StatusCode::OK);

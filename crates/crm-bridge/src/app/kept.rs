@@ -92,6 +92,11 @@ impl Bridge {
         if self.clock.now().since_ms(card.as_of) > self.cache.age_max_ms && self.walls.keep_stands() {
             return None;
         }
+        self.open_whatever_age(card, customer_ref)
+    }
+
+    /// The same for values that something else than their age vouches for.
+    pub(super) fn open_whatever_age(&self, card: &SealedCard, customer_ref: &str) -> Option<Readings> {
         let bond = Bond { customer_ref, as_of: card.as_of, policy: &card.policy_hash };
         let plain = self.vault.open(&card.sealed, bond)?;
         let kept: KeptCard = serde_json::from_slice(&plain).ok()?;

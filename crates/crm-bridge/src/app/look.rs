@@ -5,13 +5,18 @@ use bridge_contract::{
 };
 use service_kit::Timestamp;
 
+use super::resolve::new_ref;
 use super::{Bridge, BridgeError, Readings};
 use crate::connector::ask::Question;
 use crate::connector::trouble::Trouble;
 use crate::oversight::budget::Standing;
 use crate::policy::{Entity, view};
 use crate::store::audit::{Action, LogLine, Refusal};
-use crate::store::{Customer, SealedCard, Viewing};
+use crate::store::{Customer, Person, SealedCard, Viewing};
+
+/// How far back tombstones are looked through for one customer.
+const TOMBSTONES_MS: i64 = 90 * 24 * 60 * 60 * 1_000;
+const TOMBSTONE_PAGES_MAX: usize = 10;
 
 /// What a grant says about who may see whom.
 pub(super) struct Granted<'a> {
@@ -87,21 +92,33 @@ pub(super) async fn look(
         Step::Ask { customer, old } => (customer, old),
     };
     let now = bridge.clock.now();
-    let (known, to_keep) = match ask(bridge, &customer.crm_id).await {
-        Ok(Some(readings)) => {
-            bridge.metrics.card("asked");
-            let card = bridge.seal(&readings, customer.customer_ref.as_str(), now);
+    let (known, to_keep) = match current(bridge, &customer.crm_id).await {
+        Ok(Current::Values(readings, as_of)) => {
+            bridge.metrics.card(if as_of == now { "asked" } else { "copied" });
+            let card = bridge.seal(&readings, customer.customer_ref.as_str(), as_of);
             let to_keep = card.map(|card| (customer.customer_ref, card));
-            (Known { readings, as_of: now, stale: false }, to_keep)
+            (Known { readings, as_of, stale: false }, to_keep)
         }
-        Ok(None) => {
+        Ok(Current::MergedInto(into)) => {
+            let person = Person { crm_id: into, new_ref: new_ref(bridge)? };
+            let source = bridge.source().to_owned();
+            if !bridge.store.merge(source, customer.crm_id, person, now).await? {
+                return Err(BridgeError::CrmUnavailable(Trouble::UnexpectedShape));
+            }
+            // The old reference leads to the other customer from now on; a merge is told once, so this ends.
+            return Box::pin(look(bridge, viewing, wish, meter.glass)).await;
+        }
+        Ok(Current::Gone) => {
             bridge.store.erase(&customer.customer_ref, now).await?;
             bridge.metrics.card("erased");
             tracing::info!(customer.reference = %viewing.customer_ref, "the CRM has erased a customer");
             return Err(BridgeError::CustomerErased);
         }
         Err(trouble) => {
-            let Some(old) = old else {
+            let copied = bridge.copied(&customer.crm_id).await;
+            let copied =
+                copied.map(|copied| Known { readings: copied.readings, as_of: copied.as_of, stale: true });
+            let Some(old) = newer(old, copied) else {
                 bridge.metrics.card("unavailable");
                 return Err(BridgeError::CrmUnavailable(trouble));
             };
@@ -160,7 +177,9 @@ fn first_step(
     }
     let kept = customer.card.as_ref().and_then(|card| {
         let readings = bridge.open(card, customer.customer_ref.as_str())?;
-        Some((is_fresh(bridge, card), Known { readings, as_of: card.as_of, stale: false }))
+        let confirmed = bridge.sync.as_ref().and_then(|sync| sync.confirmed(card.as_of));
+        let as_of = confirmed.unwrap_or(card.as_of);
+        Some((is_fresh(bridge, card, as_of), Known { readings, as_of, stale: false }))
     });
     match kept {
         Some((true, known)) => {
@@ -173,22 +192,83 @@ fn first_step(
     }
 }
 
-fn is_fresh(bridge: &Bridge, card: &SealedCard) -> bool {
-    bridge.clock.now().since_ms(card.as_of) < bridge.cache.fresh_ms
+fn is_fresh(bridge: &Bridge, card: &SealedCard, as_of: Timestamp) -> bool {
+    bridge.clock.now().since_ms(as_of) < bridge.cache.fresh_ms
         && card.policy_hash == bridge.policy.hash().as_str()
 }
 
-/// The CRM's values for an id; none if the CRM has no such record any more.
-async fn ask(bridge: &Bridge, crm_id: &str) -> Result<Option<Readings>, Trouble> {
+/// What is known of a customer just now.
+enum Current {
+    /// These values, true until then.
+    Values(Readings, Timestamp),
+    /// The CRM has no such record any more.
+    Gone,
+    /// The CRM has taken the record into another.
+    MergedInto(String),
+}
+
+fn newer(one: Option<Known>, other: Option<Known>) -> Option<Known> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(if other.as_of > one.as_of { other } else { one }),
+        (one, other) => one.or(other),
+    }
+}
+
+/// The copy's values if there is a fresh copy, else the CRM's.
+async fn current(bridge: &Bridge, crm_id: &str) -> Result<Current, Trouble> {
+    if let Some((_, true)) = bridge.copy_state()
+        && let Some(copied) = bridge.copied(crm_id).await
+    {
+        return Ok(Current::Values(copied.readings, copied.as_of));
+    }
+    ask(bridge, crm_id).await
+}
+
+/// The CRM's word on an id.
+async fn ask(bridge: &Bridge, crm_id: &str) -> Result<Current, Trouble> {
     let found = bridge.connector.ask(Question::ById(Entity::Person, crm_id.to_owned())).await?;
     if let Some(record) = found.records.first() {
         // A CRM that answers with somebody else is not to be believed.
         let same = record.id.as_deref() == Some(crm_id) || !bridge.walls.ask_stands();
-        return if same { Ok(Some(bridge.type_record(record))) } else { Err(Trouble::UnexpectedShape) };
+        if !same {
+            return Err(Trouble::UnexpectedShape);
+        }
+        return Ok(match &record.merged_into {
+            Some(into) if into != crm_id => Current::MergedInto(into.clone()),
+            _ if record.deleted => Current::Gone,
+            _ => Current::Values(bridge.type_record(record), bridge.clock.now()),
+        });
     }
     // "Not found" is also what a wrong path or a half-started CRM says. Erasing takes a CRM that works.
-    let probe = bridge.connector.ask(Question::Page { entity: Entity::Person, size: 1, mark: None }).await?;
-    if probe.records.is_empty() { Err(Trouble::UnexpectedShape) } else { Ok(None) }
+    let probe = Question::Page { entity: Entity::Person, size: 1, mark: None };
+    if bridge.connector.ask(probe).await?.records.is_empty() {
+        return Err(Trouble::UnexpectedShape);
+    }
+    match merged_into(bridge, crm_id).await? {
+        Some(into) => Ok(Current::MergedInto(into)),
+        None => Ok(Current::Gone),
+    }
+}
+
+/// Whether a record that is not there any more has a tombstone that says where it went.
+async fn merged_into(bridge: &Bridge, crm_id: &str) -> Result<Option<String>, Trouble> {
+    if bridge.connector.profile().person.gone.is_none() {
+        return Ok(None);
+    }
+    let since = bridge.clock.now().plus_ms(-TOMBSTONES_MS);
+    let mut mark = None;
+    for _ in 0..TOMBSTONE_PAGES_MAX {
+        let found = bridge.connector.ask(Question::Gone { since, mark }).await?;
+        let tombstone = found.records.iter().find(|record| record.id.as_deref() == Some(crm_id));
+        if let Some(tombstone) = tombstone {
+            return Ok(tombstone.merged_into.clone().filter(|into| into != crm_id));
+        }
+        mark = found.next.clone();
+        if mark.is_none() {
+            break;
+        }
+    }
+    Ok(None)
 }
 
 /// One role's view of what is known, and the line that records it.

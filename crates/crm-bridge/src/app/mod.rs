@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod crm_api;
+mod copied;
 pub mod customer_changes;
 pub mod dry_run;
 mod error;
@@ -14,6 +15,8 @@ pub mod policies;
 pub mod resolve;
 pub mod reveal;
 pub mod show_card;
+pub mod sync;
+pub mod webhooks;
 
 use audit_log::Event;
 use audit_log::chain::PublicKey;
@@ -58,6 +61,8 @@ pub struct Bridge {
     pub rules: std::sync::Arc<crate::oversight::Rules>,
     /// The public key of the ticket service's audit log, if the settings name it.
     pub other_audit_key: Option<PublicKey>,
+    /// Following the CRM, where that is done.
+    pub sync: Option<sync::Sync>,
     /// Which walls stand.
     pub walls: Walls,
     /// What is counted.
@@ -81,6 +86,15 @@ impl Bridge {
         let policy = Some(self.policy.hash().to_string());
         let event = Event::new(self.clock.now(), actor, action);
         Event { policy, ..event }.request(service_kit::http::current_request_id())
+    }
+
+    /// What is asked for: another policy or profile is another plan.
+    fn plan_name(&self) -> String {
+        format!("{} {}", self.source(), self.policy.hash())
+    }
+
+    fn policy_hash(&self) -> String {
+        self.policy.hash().to_string()
     }
 
     fn policy_stamp(&self) -> Result<PolicyStamp, BridgeError> {

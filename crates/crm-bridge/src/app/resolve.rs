@@ -7,12 +7,14 @@ use bridge_contract::{
 };
 use service_kit::Personal;
 
+use super::copied::Copied;
 use super::{Bridge, BridgeError};
 use crate::connector::ask::Question;
 use crate::connector::projection::Record;
 use crate::policy::value::{normal_email, normal_phone};
 use crate::store::Person;
 use crate::store::audit::TICKET_SERVICE;
+use crate::store::vault::AddressHash;
 
 /// One way to look somebody up.
 enum LookUp {
@@ -84,13 +86,20 @@ async fn look_up_one(
         }
     };
     let source = bridge.source().to_owned();
+    if let Some((_, true)) = bridge.copy_state()
+        && let Some(copied) = bridge.copied_at(&address).await
+    {
+        let event = looked_up(bridge, (operator, ticket), look_up);
+        return remember_copied(bridge, ticket, address, copied, event).await;
+    }
     let found = match bridge.connector.ask(question).await {
         Ok(found) => found,
         Err(trouble) => {
-            let refs = bridge
-                .store
-                .recall_answer(source, ticket, address, looked_up(bridge, (operator, ticket), look_up))
-                .await?;
+            let event = looked_up(bridge, (operator, ticket), look_up);
+            if let Some(copied) = bridge.copied_at(&address).await {
+                return remember_copied(bridge, ticket, address, copied, event).await;
+            }
+            let refs = bridge.store.recall_answer(source, ticket, address, event).await?;
             return if refs.is_empty() { Err(BridgeError::CrmUnavailable(trouble)) } else { Ok(refs) };
         }
     };
@@ -120,6 +129,33 @@ fn looked_up(bridge: &Bridge, (operator, ticket): (Option<&ViewerId>, i64), look
     };
     let actor = operator.map_or(TICKET_SERVICE, ViewerId::as_str);
     bridge.event(actor, "customer.resolved").ticket(ticket).with("by", by)
+}
+
+/// The copy answers as the CRM would: the same people are remembered, with the same cards.
+async fn remember_copied(
+    bridge: &Bridge,
+    ticket: i64,
+    address: AddressHash,
+    mut copied: Vec<Copied>,
+    event: Event,
+) -> Result<Vec<CustomerRef>, BridgeError> {
+    copied.sort_by(|one, other| one.crm_id.cmp(&other.crm_id));
+    copied.truncate(CANDIDATES_MAX);
+    let people = copied
+        .iter()
+        .map(|copied| Ok(Person { crm_id: copied.crm_id.clone(), new_ref: new_ref(bridge)? }))
+        .collect::<Result<Vec<_>, BridgeError>>()?;
+    let source = bridge.source().to_owned();
+    let refs = bridge.store.record_answer(source, ticket, address, people, event).await?;
+    let cards = refs.iter().zip(&copied).filter_map(|(customer_ref, copied)| {
+        let card = bridge.seal(&copied.readings, customer_ref.as_str(), copied.as_of)?;
+        Some((customer_ref.clone(), card))
+    });
+    let cards: Vec<_> = cards.collect();
+    if !cards.is_empty() {
+        bridge.store.keep_cards(cards).await?;
+    }
+    Ok(refs)
 }
 
 /// The records that really have the address. CRMs search fuzzily, by prefix, or not at all.

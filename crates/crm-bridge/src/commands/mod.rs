@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod crm;
 pub(crate) mod policy;
+pub(crate) mod sync;
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -47,6 +48,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         }
         Command::Policy(command) => wait(policy::run(settings()?, command)),
         Command::Audit(command) => wait(audit::run(settings, command)),
+        Command::Sync(command) => wait(sync::run(settings()?, command)),
         Command::Profile(ProfileCommand::List) => list_profiles(),
     }
 }
@@ -67,7 +69,8 @@ async fn serve(config: Config) -> Result<ExitCode> {
     let metrics = Metrics::new(METRICS_PREFIX);
     let ids = Ids::random(clock.clone());
     let policy = start::policy_in_force(&config, &database, &clock, &ids).await?;
-    let bridge = start::bridge_under(&config, policy, database, clock.clone(), ids, &metrics)?;
+    let mut bridge = start::bridge_under(&config, policy, database, clock.clone(), ids.clone(), &metrics)?;
+    bridge.sync = start::sync(&config, &bridge.policy, &ids).await?;
     let live = start::live(&config, bridge.clone())?;
     let listener = Listener {
         bridge: live.clone(),
@@ -85,6 +88,7 @@ async fn serve(config: Config) -> Result<ExitCode> {
     let job = tokio::task::spawn_local(jobs::forget_old_cards(bridge.clone()));
     let watch = tokio::task::spawn_local(jobs::watch_policy(live.clone(), config.policy.watch_s));
     let to_the_crm = other_way::start(&config, &bridge, &metrics).await?;
+    let follow = tokio::task::spawn_local(jobs::follow_crm(live.clone()));
     println!("listening on http://{address}");
     if let Some(address) = to_the_crm.address {
         println!("listening for the CRM on http://{address}");
@@ -96,8 +100,12 @@ async fn serve(config: Config) -> Result<ExitCode> {
     job.abort();
     watch.abort();
     to_the_crm.stop().await;
+    follow.abort();
     server.await??;
     app::audit::stopped(&live.now()).await?;
+    if let Some(sync) = &bridge.sync {
+        sync.store.close().await;
+    }
     bridge.store.close().await;
     Ok(ExitCode::SUCCESS)
 }

@@ -5,11 +5,13 @@ use std::sync::LazyLock;
 
 use base64::Engine;
 use serde_json::Value;
-use service_kit::{Personal, Secret};
+use service_kit::{Personal, Secret, Timestamp};
 
 use super::ask::{Asker, Payload, Question, Request};
+use super::hook::{Delivery, Hint, hints, verify};
 use super::plans::Plans;
 use super::profile::template::Template;
+use super::profile::webhook::SignatureKind;
 use super::profile::{BUILT_IN, Profile, Shape};
 use super::projection::{KeyWatch, Limits, Plan, RawAnswer, Record, read_list, read_one};
 use super::{Settings, SettingsGiven};
@@ -143,13 +145,23 @@ pub fn template(bytes: &[u8]) {
     );
 }
 
-/// A webhook: the first byte says of which profile, the rest is the body. So far only the description is looked at;
-/// what receives webhooks belongs here.
+/// A webhook: the first byte says of which profile, the rest is the body.
 pub fn webhook(bytes: &[u8]) {
     let Some((first, body)) = bytes.split_first() else { return };
     let Some((_, connection)) = pick(*first) else { return };
-    if connection.profile.webhook.is_some() {
-        let _ = serde_json::from_slice::<serde::de::IgnoredAny>(body);
+    let Some(hook) = &connection.profile.webhook else { return };
+    let header = |_: &str| std::str::from_utf8(body).ok().map(str::to_owned);
+    let delivery =
+        Delivery { method: "POST", uri: "https://bridge.example/", header: &header, query: &header, body };
+    let key = Secret::new("a key that no fuzzer guesses");
+    let believed = verify(hook, Some(&key), &delivery, Timestamp::from_ms(0)).is_ok();
+    assert!(!believed || hook.signature.kind == SignatureKind::None, "nobody signs without the key");
+    for hint in hints(hook, body).unwrap_or_default() {
+        let (Hint::Changed(_, id) | Hint::Gone(id)) = hint;
+        assert!(
+            !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/'),
+            "an id is an id"
+        );
     }
 }
 

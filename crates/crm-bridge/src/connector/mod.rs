@@ -3,10 +3,12 @@
 
 pub mod ask;
 pub mod auth;
+mod background;
 pub mod client;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod guard;
+pub mod hook;
 mod limiter;
 pub mod net;
 mod page;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::app::Bridge;
+use crate::app::policies::Live;
+use crate::app::{Bridge, sync};
 
 mod watch_policy;
 
@@ -26,5 +27,38 @@ pub async fn forget_old_cards(bridge: Bridge) {
         if let Err(error) = bridge.store.forget_old_looks(&bridge.rules, bridge.clock.now()).await {
             tracing::warn!(error = %error, "old looks could not be removed; trying again later");
         }
+    }
+}
+
+/// Between two looks at what is due in following the CRM.
+const FOLLOW_INTERVAL: Duration = Duration::from_secs(2);
+/// After failures in a row the looks get rarer, up to this.
+const FOLLOW_PAUSE_MAX: Duration = Duration::from_secs(300);
+
+/// Follows the CRM, for ever. Trouble makes it try again later, each time later by chance, so that several bridges do not
+/// come back at once.
+pub async fn follow_crm(live: Live) {
+    let mut pause = FOLLOW_INTERVAL;
+    loop {
+        let bridge = live.now();
+        match sync::run_due(&bridge).await {
+            Ok(done) => {
+                pause = FOLLOW_INTERVAL;
+                if done.records + done.erased + done.merged > 0 {
+                    tracing::info!(
+                        sync.records = done.records,
+                        sync.erased = done.erased,
+                        sync.merged = done.merged,
+                        "followed the CRM"
+                    );
+                }
+            }
+            Err(error) => {
+                pause = (pause * 2).min(FOLLOW_PAUSE_MAX);
+                tracing::warn!(error = %error, sync.pause_s = pause.as_secs(), "the CRM is not followed for now");
+            }
+        }
+        let half_ms = u64::try_from(pause.as_millis() / 2).unwrap_or(1_000);
+        tokio::time::sleep(Duration::from_millis(half_ms + bridge.ids.below(half_ms))).await;
     }
 }

@@ -63,6 +63,7 @@ struct Header {
     owner: Spanned<String>,
     #[serde(default)]
     language: Language,
+    copy: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -130,6 +131,12 @@ impl Builder<'_> {
         let header = file.policy;
         self.short_text("policy.name", &header.name);
         self.short_text("policy.owner", &header.owner);
+        if let Some(copy) = header.copy.as_ref().filter(|copy| copy.get_ref().trim().chars().count() < 10) {
+            self.error(
+                copy.span().start,
+                "policy.copy says in a sentence why everybody is copied and not only who writes to support",
+            );
+        }
         if *header.number.get_ref() == 0 {
             self.error(header.number.span().start, "policy.number is counted from 1");
         }
@@ -156,13 +163,15 @@ impl Builder<'_> {
             return Err(self.errors);
         }
         let fields = entries.into_iter().map(|(_, field)| field).collect();
+        let copy = header.copy.map(Spanned::into_inner);
         Ok(Policy::new(
             header.name.into_inner(),
             header.number.into_inner(),
             header.owner.into_inner(),
             header.language,
             fields,
-        ))
+        )
+        .with_copy(copy))
     }
 
     fn field(&mut self, entity: Entity, name: Spanned<String>, entry: FieldEntry) -> Field {

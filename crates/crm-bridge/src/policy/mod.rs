@@ -182,6 +182,9 @@ pub struct Policy {
     pub language: Language,
     /// The fields, in the order of the file, which is the order on the card.
     pub fields: Vec<Field>,
+    /// Why the whole customer base is copied to the bridge (sealed), if it is. Without a reason only customers who wrote
+    /// to support are kept.
+    pub copy: Option<String>,
     hash: PolicyHash,
 }
 
@@ -206,7 +209,16 @@ impl Policy {
 
     fn new(name: String, number: u32, owner: String, language: Language, fields: Vec<Field>) -> Self {
         let hash = PolicyHash::of(&canonical_form(&name, number, &owner, language, &fields));
-        Self { name, number, owner, language, fields, hash }
+        Self { name, number, owner, language, fields, copy: None, hash }
+    }
+
+    /// The same policy with a copy of the customer base, or without. One without has the hash it always had.
+    fn with_copy(mut self, copy: Option<String>) -> Self {
+        if let Some(reason) = &copy {
+            self.hash = PolicyHash::of(&serde_json::json!([self.hash.as_str(), "copy", reason]).to_string());
+        }
+        self.copy = copy;
+        self
     }
 }
 

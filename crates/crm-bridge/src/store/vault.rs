@@ -37,6 +37,14 @@ impl fmt::Debug for Vault {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddressHash(pub(super) Vec<u8>);
 
+impl AddressHash {
+    /// The bytes of the hash.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 /// What a sealed card is bound to: moved to another customer, another time or another policy it does not open.
 #[derive(Debug, Clone, Copy)]
 pub struct Bond<'a> {

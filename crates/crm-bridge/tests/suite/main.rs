@@ -9,6 +9,7 @@ mod command_line;
 mod crm_api;
 mod crm_in_trouble;
 mod followed;
+mod following;
 mod grants;
 mod lookups;
 mod oversight;

@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex};
 use bridge_contract::{CustomerRef, FieldKey, Grant, Purpose, ViewerId, ViewerRole};
 use crm_bridge::app::Bridge;
 use crm_bridge::app::policies::Live;
+use crm_bridge::app::sync::Sync;
 use crm_bridge::config::Config;
 use crm_bridge::http::{Listener, serve};
+use crm_bridge::store::sync::{MIGRATIONS as SYNC_MIGRATIONS, SyncStore};
 use crm_bridge::store::vault::{Bond, Vault};
 use crm_bridge::{MIGRATIONS, start};
 use db_kit::Backend;
@@ -54,6 +56,7 @@ pub(crate) struct Town {
     handle: actix_web::dev::ServerHandle,
     crm: Option<actix_web::dev::ServerHandle>,
     _keys: TempDir,
+    _sync_database: TestDatabase,
 }
 
 impl StartOn for Town {
@@ -109,9 +112,14 @@ impl Town {
         let config = config(crm_url, keys.path(), settings, down);
         let database = TestDatabase::new(backend, &MIGRATIONS).await;
         let metrics = Metrics::new("guichet_bridge");
-        let bridge =
+        let mut bridge =
             start::bridge(&config, database.database().clone(), clock.clone(), ids.clone(), &metrics)
                 .unwrap();
+        // Its tests run on both databases elsewhere; beside a bridge a file will do.
+        let sync_database = TestDatabase::new(Backend::Sqlite, &SYNC_MIGRATIONS).await;
+        let settings = config.sync_settings(bridge.policy.copy.is_some()).unwrap().unwrap();
+        let store = SyncStore::new(sync_database.database().clone());
+        bridge.sync = Some(Sync::new(store, settings, "this test".into()));
         let live = start::live(&config, bridge.clone()).unwrap();
         let listener = Listener {
             bridge: live.clone(),
@@ -141,6 +149,7 @@ impl Town {
             handle,
             crm: None,
             _keys: keys,
+            _sync_database: sync_database,
         }
     }
 

@@ -132,6 +132,8 @@ impl Plan {
         builder.want_member(&profile.person.id, Target::Id);
         builder.want_entry_itself(Target::Id);
         builder.want_member_if(profile.person.updated_at.as_ref(), Target::UpdatedAt);
+        // A tombstone may say where the record went.
+        builder.want_member_if(profile.person.merged_into.as_ref(), Target::MergedInto);
         builder.finish()
     }
 

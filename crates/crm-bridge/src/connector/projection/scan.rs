@@ -15,14 +15,14 @@ pub struct Limits {
 
 /// Why the bytes are not worth parsing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unfit {
+pub(in crate::connector) enum Unfit {
     Empty,
     NotUtf8,
     TooDeep,
 }
 
 /// The text of the answer, if it is UTF-8 and nested no deeper than allowed, in the skipped parts too.
-pub(super) fn look_over(bytes: &[u8], depth_max: usize) -> Result<&str, Unfit> {
+pub(in crate::connector) fn look_over(bytes: &[u8], depth_max: usize) -> Result<&str, Unfit> {
     let text = simdutf8::basic::from_utf8(bytes).map_err(|_| Unfit::NotUtf8)?;
     if text.trim_ascii().is_empty() {
         return Err(Unfit::Empty);

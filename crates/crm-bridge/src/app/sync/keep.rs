@@ -1,0 +1,112 @@
+//! What is done with a record that the CRM gave without an operator having asked: into the copy, into the kept card of
+//! somebody we know, or, if it says that the customer is gone, out of everything.
+
+use bridge_contract::CustomerRef;
+use service_kit::Timestamp;
+
+use super::{Run, SyncError};
+use crate::app::Bridge;
+use crate::app::resolve::new_ref;
+use crate::connector::projection::Record;
+use crate::policy::value::{normal_email, normal_phone};
+use crate::store::sync::mirror::{Row, ShortHash};
+use crate::store::vault::AddressHash;
+use crate::store::{Person, SealedCard};
+
+impl Bridge {
+    /// The row of the copy for a record. None for a record without a usable id.
+    pub(super) fn row(&self, record: &Record, now: Timestamp) -> Option<Row> {
+        let crm_id = record.id.clone()?;
+        let readings = self.type_record(record);
+        let sealed = self.seal(&readings, &copy_bond(&crm_id), now)?.sealed;
+        let emails = record.emails.iter().filter_map(|email| normal_email(email));
+        let phones = record.phones.iter().filter_map(|phone| normal_phone(phone, &self.phones));
+        let mut addresses: Vec<ShortHash> = emails
+            .map(|email| short(&self.vault.address_hash("email", &email)))
+            .chain(phones.map(|phone| short(&self.vault.address_hash("phone", &phone))))
+            .collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        Some(Row { crm_id, sealed, as_of: now, addresses })
+    }
+}
+
+/// What a row of the copy is bound to; no reference begins like this, so a row never opens as a kept card.
+pub(in crate::app) fn copy_bond(crm_id: &str) -> String {
+    format!("copy of {crm_id}")
+}
+
+/// The 63 bits of a keyed hash that the copy finds by.
+pub(in crate::app) fn short(hash: &AddressHash) -> ShortHash {
+    let mut bytes = [0_u8; 8];
+    for (to, from) in bytes.iter_mut().zip(hash.bytes()) {
+        *to = *from;
+    }
+    ShortHash(i64::from_be_bytes(bytes) & i64::MAX)
+}
+
+impl Run<'_> {
+    /// Records of people as the CRM has them now: kept cards of those we know are renewed, those who are gone go.
+    /// Answers the rest, which may go into the copy.
+    pub(super) async fn renew<'r>(
+        &mut self,
+        records: &'r [Record],
+        now: Timestamp,
+    ) -> Result<Vec<&'r Record>, SyncError> {
+        let mut alive = Vec::with_capacity(records.len());
+        for record in records {
+            self.done.records += 1;
+            match (&record.id, &record.merged_into) {
+                (Some(id), Some(into)) => self.merged(id, into, now).await?,
+                (Some(id), None) if record.deleted => self.gone(id, now).await?,
+                (Some(_), None) => alive.push(record),
+                (None, _) => {}
+            }
+        }
+        let ids = alive.iter().filter_map(|record| record.id.clone()).collect();
+        let known = self.bridge.store.known(self.source(), ids).await?;
+        let mut cards: Vec<(CustomerRef, SealedCard)> = Vec::new();
+        for (crm_id, customer_ref) in known {
+            let Some(record) = alive.iter().find(|record| record.id.as_deref() == Some(&crm_id)) else {
+                continue;
+            };
+            let readings = self.bridge.type_record(record);
+            let card = self.bridge.seal(&readings, customer_ref.as_str(), now).ok_or(SyncError::Seal)?;
+            cards.push((customer_ref, card));
+        }
+        if !cards.is_empty() {
+            self.bridge.store.keep_cards(cards).await?;
+        }
+        Ok(alive)
+    }
+
+    /// The CRM says that a person is gone.
+    pub(super) async fn gone(&mut self, crm_id: &str, now: Timestamp) -> Result<(), SyncError> {
+        if self.copies() {
+            self.sync.store.remove_rows(vec![crm_id.to_owned()]).await?;
+        }
+        for (_, customer_ref) in self.bridge.store.known(self.source(), vec![crm_id.to_owned()]).await? {
+            self.bridge.store.erase(&customer_ref, now).await?;
+            self.done.erased += 1;
+            tracing::info!(customer.reference = %customer_ref, "a customer was erased, as in the CRM");
+        }
+        Ok(())
+    }
+
+    /// The CRM says that one person's record is part of another's now.
+    pub(super) async fn merged(&mut self, crm_id: &str, into: &str, now: Timestamp) -> Result<(), SyncError> {
+        if crm_id == into {
+            return Ok(());
+        }
+        if self.copies() {
+            self.sync.store.remove_rows(vec![crm_id.to_owned()]).await?;
+        }
+        let person =
+            Person { crm_id: into.to_owned(), new_ref: new_ref(self.bridge).map_err(|_| SyncError::Seal)? };
+        if self.bridge.store.merge(self.source(), crm_id.to_owned(), person, now).await? {
+            self.done.merged += 1;
+            tracing::info!("two customers were merged, as in the CRM");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,259 @@
+//! Following the CRM: what changed there changes here, without asking for everything again and again.
+//!
+//! [`run_due`] does whatever is due and returns; a background job calls it, and so do tests with a clock of their own.
+//! One process at a time follows (a lease); lookups of people at screens always go first. Feeds, each with its own
+//! progress that outlives the process:
+//!
+//! - `person`: the first copy, if the policy asks for a copy ([`people`]); then what changed, with an overlap.
+//! - `gone` and child feeds: tombstones, and changes that do not touch the person's own record ([`news`]).
+//! - hints: records that a webhook named ([`news`]).
+//! - reconciliation: now and then, are those we know still there ([`reconcile`])?
+
+mod keep;
+mod news;
+mod people;
+mod reconcile;
+
+pub(super) use self::keep::{copy_bond, short};
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use db_kit::DbError;
+use service_kit::Timestamp;
+
+use super::Bridge;
+use crate::connector::hook::Hint;
+use crate::connector::trouble::Trouble;
+use crate::policy::Entity;
+use crate::store::sync::{Feed, Phase, SyncStore};
+
+/// How the CRM is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SyncSettings {
+    /// Between two looks for changes.
+    pub interval_ms: i64,
+    /// Between two walks over everybody we know.
+    pub reconcile_ms: i64,
+    /// After a hint, before its record is fetched: more hints about the same record cost nothing.
+    pub debounce_ms: i64,
+    /// Records that may wait to be fetched again; more hints are dropped and left to the next look for changes.
+    pub hints_waiting_max: i64,
+    /// Records fetched again in one run.
+    pub hints_a_run: i64,
+}
+
+/// Following one CRM. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Sync {
+    /// Progress and copy.
+    pub store: SyncStore,
+    /// How.
+    pub settings: SyncSettings,
+    holder: String,
+    state: Arc<State>,
+}
+
+/// What questions at a screen want to know without asking the database: instants in milliseconds, 0 for never.
+#[derive(Debug, Default)]
+struct State {
+    /// All changes from then on …
+    followed_from: AtomicI64,
+    /// … up to then are in.
+    followed_to: AtomicI64,
+    /// The copy is complete.
+    copy_complete: AtomicI64,
+}
+
+/// Why a run ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// The CRM.
+    #[error("the CRM could not be followed: {}", .0.as_str())]
+    Crm(Trouble),
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DbError),
+    /// A card could not be sealed.
+    #[error("a card could not be sealed")]
+    Seal,
+}
+
+impl From<Trouble> for SyncError {
+    fn from(trouble: Trouble) -> Self {
+        Self::Crm(trouble)
+    }
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Done {
+    /// Records read.
+    pub records: u64,
+    /// Customers who are gone.
+    pub erased: u64,
+    /// Customers who were merged into others.
+    pub merged: u64,
+    /// Requests to the CRM.
+    pub requests: u64,
+    /// Somebody else follows at present.
+    pub elsewhere: bool,
+}
+
+impl Sync {
+    /// Begins to follow; nothing is asked yet. `holder` names this process.
+    #[must_use]
+    pub fn new(store: SyncStore, settings: SyncSettings, holder: String) -> Self {
+        Self { store, settings, holder, state: Arc::default() }
+    }
+
+    /// Until when a card from then is known to be true: changes are followed, and none came.
+    #[must_use]
+    pub fn confirmed(&self, as_of: Timestamp) -> Option<Timestamp> {
+        let from = self.state.followed_from.load(Ordering::Relaxed);
+        let to = self.state.followed_to.load(Ordering::Relaxed);
+        (from > 0 && from <= as_of.ms() && to > as_of.ms()).then(|| Timestamp::from_ms(to))
+    }
+
+    /// Until when the copy is true; none while there is no complete copy.
+    #[must_use]
+    pub fn copy_as_of(&self) -> Option<Timestamp> {
+        let to = self.state.copy_complete.load(Ordering::Relaxed);
+        (to > 0).then(|| Timestamp::from_ms(to))
+    }
+
+    /// There is no copy any more, or another is begun.
+    fn forget_copy(&self) {
+        self.state.copy_complete.store(0, Ordering::Relaxed);
+        self.state.followed_from.store(0, Ordering::Relaxed);
+    }
+
+    fn note_followed(&self, feed: &Feed, all_well: bool, copies: bool) {
+        let Some(to) = feed.ended_well_at.filter(|_| all_well) else {
+            self.state.followed_from.store(0, Ordering::Relaxed);
+            return;
+        };
+        let from = self.state.followed_from.load(Ordering::Relaxed);
+        if from == 0 {
+            self.state.followed_from.store(to.ms(), Ordering::Relaxed);
+        }
+        self.state.followed_to.store(to.ms(), Ordering::Relaxed);
+        if copies && feed.phase == Phase::Delta {
+            self.state.copy_complete.store(to.ms(), Ordering::Relaxed);
+        }
+    }
+}
+
+/// Does whatever is due. What was done before a trouble stays done; the next run goes on from there.
+///
+/// # Errors
+/// [`SyncError`].
+pub async fn run_due(bridge: &Bridge) -> Result<Done, SyncError> {
+    let Some(sync) = &bridge.sync else { return Ok(Done::default()) };
+    let now = bridge.clock.now();
+    if !sync.store.take_lease("follow", &sync.holder, now, now.plus_ms(LEASE_MS)).await? {
+        return Ok(Done { elsewhere: true, ..Done::default() });
+    }
+    let mut run = Run { bridge, sync, done: Done::default() };
+    let outcome = run.all().await;
+    let done = run.done;
+    match outcome {
+        Ok(()) => Ok(done),
+        Err(error) => {
+            sync.state.followed_from.store(0, Ordering::Relaxed);
+            Err(error)
+        }
+    }
+}
+
+/// A process that follows says so at least this often.
+const LEASE_MS: i64 = 60_000;
+
+/// One run: what it works with and what it did.
+struct Run<'a> {
+    bridge: &'a Bridge,
+    sync: &'a Sync,
+    done: Done,
+}
+
+impl Run<'_> {
+    async fn all(&mut self) -> Result<(), SyncError> {
+        // Hints first: somebody may be waiting for exactly this customer.
+        self.follow_hints().await?;
+        let person = self.follow_people().await?;
+        if person.phase == Phase::First {
+            return Ok(());
+        }
+        let children = self.follow_children().await?;
+        let gone = self.follow_gone().await?;
+        self.reconcile_when_due().await?;
+        // Without tombstones a card stays true only until it is asked for again.
+        self.sync.note_followed(&person, children && gone, self.copies());
+        Ok(())
+    }
+
+    /// Whether the policy asks for a copy of everybody.
+    fn copies(&self) -> bool {
+        self.bridge.policy.copy.is_some()
+    }
+
+    fn source(&self) -> String {
+        self.bridge.source().to_owned()
+    }
+
+    /// How far each look goes back before the last one: CRMs write late, and clocks differ.
+    fn overlap_ms(&self) -> i64 {
+        i64::from(self.bridge.connector.profile().time.overlap_s) * 1_000
+    }
+
+    /// Keeps the lease during long work. An error ends the run if somebody else took it.
+    async fn still_ours(&self) -> Result<(), SyncError> {
+        let now = self.bridge.clock.now();
+        let ours =
+            self.sync.store.take_lease("follow", &self.sync.holder, now, now.plus_ms(LEASE_MS)).await?;
+        if ours { Ok(()) } else { Err(SyncError::Crm(Trouble::Busy)) }
+    }
+
+    /// Whether a feed that last ended then is due again.
+    fn is_due(&self, feed: &Feed, every_ms: i64) -> bool {
+        feed.mark.is_some()
+            || feed.ended_well_at.is_none_or(|ended| self.bridge.clock.now().since_ms(ended) >= every_ms)
+    }
+
+    /// Notes a trouble with a feed, for `sync status`, and passes it on.
+    async fn failed<T>(&self, name: &str, feed: &Feed, trouble: Trouble) -> Result<T, SyncError> {
+        let feed = Feed {
+            trouble: Some(trouble.as_str().to_owned()),
+            trouble_at: Some(self.bridge.clock.now()),
+            ..feed.clone()
+        };
+        self.sync.store.set_feed(name, feed).await?;
+        Err(trouble.into())
+    }
+}
+
+/// A webhook named records: those that concern us are noted. Answers how many.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn take_hints(bridge: &Bridge, hints: Vec<Hint>) -> Result<usize, DbError> {
+    let Some(sync) = &bridge.sync else { return Ok(0) };
+    let people = hints.into_iter().filter_map(|hint| match hint {
+        Hint::Changed(Entity::Person, id) | Hint::Gone(id) => Some(id),
+        // A company's change reaches its people with the next look for changes, or when their cards are asked for again.
+        Hint::Changed(Entity::Company, _) => None,
+    });
+    let mut ids: Vec<String> = people.collect();
+    ids.sort_unstable();
+    ids.dedup();
+    if bridge.policy.copy.is_none() {
+        let known = bridge.store.known(bridge.source().to_owned(), ids).await?;
+        ids = known.into_iter().map(|(crm_id, _)| crm_id).collect();
+    }
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let now = bridge.clock.now();
+    let due_at = now.plus_ms(sync.settings.debounce_ms);
+    sync.store.hint(ids, now, due_at, sync.settings.hints_waiting_max).await
+}

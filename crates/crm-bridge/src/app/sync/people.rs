@@ -1,0 +1,172 @@
+//! The feed of people: the first copy, page after page, and then what changed.
+
+use std::sync::Arc;
+
+use service_kit::Timestamp;
+
+use super::{Run, SyncError};
+use crate::connector::Found;
+use crate::connector::ask::{PageMark, Question};
+use crate::connector::trouble::Trouble;
+use crate::policy::Entity;
+use crate::store::sync::{Feed, Phase};
+
+const NAME: &str = "person";
+/// Pages of one run; the next run goes on.
+const PAGES_MAX: u32 = 20_000;
+/// Pages between two renewals of the lease.
+const LEASE_EVERY: u32 = 200;
+
+impl Run<'_> {
+    /// Copies or follows people as far as it goes now, and answers how far that is.
+    pub(super) async fn follow_people(&mut self) -> Result<Feed, SyncError> {
+        let feed = self.begin_people().await?;
+        match feed.phase {
+            Phase::First => self.copy(feed).await,
+            Phase::Delta => self.changes(feed).await,
+        }
+    }
+
+    /// The feed as it was left; from the beginning if other fields are asked for than before.
+    async fn begin_people(&self) -> Result<Feed, SyncError> {
+        let plan = self.bridge.plan_name();
+        let phase = if self.copies() { Phase::First } else { Phase::Delta };
+        let begun = self.sync.store.feed(NAME).await?;
+        if let Some(feed) = begun.filter(|feed| feed.plan == plan) {
+            return Ok(feed);
+        }
+        self.sync.forget_copy();
+        self.sync.store.clear_copy().await?;
+        // Who is not copied is followed from now on: what was before is asked for when somebody writes.
+        let since = (phase == Phase::Delta).then(|| self.bridge.clock.now());
+        let feed = Feed { since, ..Feed::new(phase, &plan) };
+        self.sync.store.set_feed(NAME, feed.clone()).await?;
+        Ok(feed)
+    }
+
+    /// The first copy. While one page is written the next is asked for.
+    async fn copy(&mut self, mut feed: Feed) -> Result<Feed, SyncError> {
+        let policy = self.bridge.policy_hash();
+        feed.run_started_at = feed.run_started_at.or_else(|| Some(self.bridge.clock.now()));
+        let mut found = self.page(&feed, Phase::First).await?;
+        for pages in 1..=PAGES_MAX {
+            let now = self.bridge.clock.now();
+            let rows = found.records.iter().filter(|record| !record.deleted && record.merged_into.is_none());
+            let rows: Vec<_> = rows.filter_map(|record| self.bridge.row(record, now)).collect();
+            self.done.records += u64::try_from(found.records.len()).unwrap_or(0);
+            progress(&mut feed, &found);
+            let written = self.sync.store.append_page(NAME, feed.clone(), &policy, rows);
+            if feed.mark.is_none() {
+                written.await?;
+                feed.since = earlier(feed.newest, feed.run_started_at);
+                feed = ended(feed, now);
+                feed.phase = Phase::Delta;
+                self.sync.store.finish_copy(NAME, feed.clone()).await?;
+                tracing::info!(
+                    sync.records = feed.records,
+                    "the first copy of the customer base is complete"
+                );
+                return Ok(feed);
+            }
+            let ahead = feed.clone();
+            let (written, next) = tokio::join!(written, self.ask_page(&ahead, Phase::First));
+            written?;
+            found = match next {
+                Ok(next) => next,
+                Err(trouble) => return self.failed(NAME, &ahead, trouble).await,
+            };
+            if pages.is_multiple_of(LEASE_EVERY) {
+                self.still_ours().await?;
+                tracing::info!(sync.records = feed.records, "copying the customer base");
+            }
+        }
+        Ok(feed)
+    }
+
+    /// What changed since the last time, with an overlap.
+    async fn changes(&mut self, mut feed: Feed) -> Result<Feed, SyncError> {
+        if self.bridge.connector.profile().person.changed.is_none() {
+            return Ok(feed);
+        }
+        if !self.is_due(&feed, self.sync.settings.interval_ms) {
+            return Ok(feed);
+        }
+        if feed.mark.is_none() {
+            feed.run_started_at = Some(self.bridge.clock.now());
+            feed.records = 0;
+        }
+        for pages in 1..=PAGES_MAX {
+            let found = self.page(&feed, Phase::Delta).await?;
+            let now = self.bridge.clock.now();
+            let alive = self.renew(&found.records, now).await?;
+            progress(&mut feed, &found);
+            if feed.mark.is_none() {
+                feed.since = feed.since.max(feed.newest);
+                feed = ended(feed, now);
+            }
+            if self.copies() {
+                let rows = alive.iter().filter_map(|record| self.bridge.row(record, now)).collect();
+                let progress = Some((NAME.to_owned(), feed.clone()));
+                self.sync.store.replace_rows(progress, &self.bridge.policy_hash(), feed.pass, rows).await?;
+            } else {
+                self.sync.store.set_feed(NAME, feed.clone()).await?;
+            }
+            if feed.mark.is_none() {
+                return Ok(feed);
+            }
+            if pages.is_multiple_of(LEASE_EVERY) {
+                self.still_ours().await?;
+            }
+        }
+        Ok(feed)
+    }
+
+    async fn page(&self, feed: &Feed, phase: Phase) -> Result<Arc<Found>, SyncError> {
+        match self.ask_page(feed, phase).await {
+            Ok(found) => Ok(found),
+            Err(trouble) => self.failed(NAME, feed, trouble).await,
+        }
+    }
+
+    async fn ask_page(&self, feed: &Feed, phase: Phase) -> Result<Arc<Found>, Trouble> {
+        let mark = mark_of(feed);
+        let size = self.bridge.connector.page_size(Entity::Person);
+        let question = match phase {
+            Phase::First => Question::Page { entity: Entity::Person, size, mark },
+            Phase::Delta => {
+                let since = feed.since.unwrap_or_default().plus_ms(-self.overlap_ms());
+                Question::Changed { entity: Entity::Person, since, size, mark }
+            }
+        };
+        self.bridge.connector.ask_in_background(question).await
+    }
+}
+
+/// Where a feed was left.
+pub(super) fn mark_of(feed: &Feed) -> Option<PageMark> {
+    feed.mark.as_deref().and_then(|mark| PageMark::from_text(mark).ok())
+}
+
+/// A page was read: counts it and moves the mark.
+pub(super) fn progress(feed: &mut Feed, found: &Found) {
+    feed.records = feed.records.saturating_add(i64::try_from(found.records.len()).unwrap_or(0));
+    let newest = found.records.iter().filter_map(|record| record.updated_at).max();
+    feed.newest = feed.newest.max(newest);
+    feed.mark = found.next.as_ref().map(PageMark::to_text);
+    feed.trouble = None;
+    feed.trouble_at = None;
+}
+
+/// A run has come to its end.
+pub(super) fn ended(feed: Feed, now: Timestamp) -> Feed {
+    let ended_well_at = feed.run_started_at.or(Some(now));
+    Feed { ended_well_at, run_started_at: None, mark: None, ..feed }
+}
+
+/// The earlier of both, if there are both.
+fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}

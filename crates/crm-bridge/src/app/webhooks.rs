@@ -1,0 +1,120 @@
+//! What the CRM sends by itself: checked, counted, noted as hints, and answered at once. Nothing is fetched while the
+//! sender waits.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use serde::Deserialize;
+use service_kit::metrics::Metrics;
+use service_kit::{Clock, Secret};
+
+use super::{Bridge, BridgeError, sync};
+use crate::connector::hook::{self, Delivery, Refusal};
+
+const MINUTE_MS: i64 = 60_000;
+
+/// Section `[webhooks]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhooksConfig {
+    /// Last part of the address, hard to guess; empty: none are taken.
+    pub path: Secret,
+    /// Largest delivery.
+    pub body_bytes_max: usize,
+    /// Deliveries a minute; more are told to come again.
+    pub per_minute_max: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+/// Why a delivery was turned away.
+#[derive(Debug, thiserror::Error)]
+pub enum Turned {
+    /// There are no webhooks at this address.
+    #[error("no webhooks are taken here")]
+    Unknown,
+    /// Too many in this minute.
+    #[error("too many deliveries in this minute")]
+    TooMany,
+    /// Not from the CRM, too old, or unreadable.
+    #[error("the delivery was refused: {}", .0.as_str())]
+    Refused(Refusal),
+    /// The database.
+    #[error(transparent)]
+    Bridge(#[from] BridgeError),
+}
+
+/// Takes webhooks. Clones share the counts.
+#[derive(Clone)]
+pub struct Webhooks {
+    config: WebhooksConfig,
+    secret: Option<Secret>,
+    clock: Clock,
+    minute: Arc<(AtomicI64, AtomicU32)>,
+    taken: Family<Outcome, Counter>,
+}
+
+impl Webhooks {
+    /// A door for webhooks; closed if the settings name no path. `secret` is what the CRM and the bridge share.
+    #[must_use]
+    pub fn new(config: WebhooksConfig, secret: Option<Secret>, clock: Clock, metrics: &Metrics) -> Self {
+        let taken = Family::default();
+        metrics.register("webhooks", "Deliveries of the CRM by outcome", taken.clone());
+        Self { config, secret, clock, minute: Arc::default(), taken }
+    }
+
+    /// Largest delivery in bytes.
+    #[must_use]
+    pub fn body_bytes_max(&self) -> usize {
+        self.config.body_bytes_max
+    }
+
+    /// Takes a delivery that came in at `path`; answers how many records are noted.
+    ///
+    /// # Errors
+    /// [`Turned`].
+    pub async fn take(&self, bridge: &Bridge, path: &str, delivery: &Delivery<'_>) -> Result<usize, Turned> {
+        let outcome = self.taken(bridge, path, delivery).await;
+        let word = match &outcome {
+            Ok(0) => "nothing_of_ours",
+            Ok(_) => "noted",
+            Err(Turned::Unknown) => "unknown",
+            Err(Turned::TooMany) => "too_many",
+            Err(Turned::Refused(why)) => why.as_str(),
+            Err(Turned::Bridge(_)) => "failed",
+        };
+        self.taken.get_or_create(&Outcome { outcome: word }).inc();
+        outcome
+    }
+
+    async fn taken(&self, bridge: &Bridge, path: &str, delivery: &Delivery<'_>) -> Result<usize, Turned> {
+        // Counted before anything is compared or hashed, so that guessing costs us nothing.
+        if self.count_this() > self.config.per_minute_max {
+            return Err(Turned::TooMany);
+        }
+        let right = self.config.path.expose();
+        let hook = bridge.connector.profile().webhook.as_ref();
+        let Some(hook) = hook.filter(|_| !right.is_empty() && hook::same(path.as_bytes(), right.as_bytes()))
+        else {
+            return Err(Turned::Unknown);
+        };
+        hook::verify(hook, self.secret.as_ref(), delivery, self.clock.now()).map_err(Turned::Refused)?;
+        let hints = hook::hints(hook, delivery.body).map_err(Turned::Refused)?;
+        Ok(sync::take_hints(bridge, hints).await.map_err(BridgeError::from)?)
+    }
+
+    fn count_this(&self) -> u32 {
+        let (minute, count) = &*self.minute;
+        let now = self.clock.now().ms().div_euclid(MINUTE_MS);
+        if minute.swap(now, Ordering::Relaxed) != now {
+            count.store(0, Ordering::Relaxed);
+        }
+        count.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    }
+}

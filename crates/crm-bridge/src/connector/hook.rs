@@ -1,0 +1,499 @@
+//! What a CRM sends by itself. A webhook is a hint that a record changed and nothing more: who sent it is checked over
+//! the raw bytes, ids are taken out without building anything else, and the rest is dropped unread. What changed is then
+//! asked for as always, through all five walls; so an unsigned or over-sharing webhook can do no harm but flood.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use service_kit::{Secret, Timestamp};
+use sha1::Sha1;
+use sha2::{Sha256, Sha512};
+
+use super::pointer::Pointer;
+use super::profile::auth::HashKind;
+use super::profile::webhook::{DigestEncoding, HookBody, SignatureKind, SignedPart, StampUnit, Webhook};
+use super::projection::scan::look_over;
+use crate::policy::Entity;
+
+/// Events of one delivery that are taken; a sender that has more says so again, or the next sync finds them.
+pub const EVENTS_MAX: usize = 1_000;
+const DEPTH_MAX: usize = 32;
+const ID_BYTES_MAX: usize = 128;
+
+/// One delivery as it came in, not yet believed.
+pub struct Delivery<'a> {
+    /// HTTP method.
+    pub method: &'a str,
+    /// The whole address as the sender knows it.
+    pub uri: &'a str,
+    /// Gives a header's value, whatever the case of its name.
+    pub header: &'a dyn Fn(&str) -> Option<String>,
+    /// Gives a query parameter's value.
+    pub query: &'a dyn Fn(&str) -> Option<String>,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+/// What is taken out of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hint {
+    /// A record was made or changed.
+    Changed(Entity, String),
+    /// A person is gone.
+    Gone(String),
+}
+
+/// Why a delivery was not taken: a closed set, without a word of what it said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Refusal {
+    /// Not signed, or not with our key.
+    Signature,
+    /// Signed too long ago, or in the future: a replay, or a clock that is off.
+    Stale,
+    /// Not a body as the profile says.
+    Unreadable,
+}
+
+impl Refusal {
+    /// The word in metrics, logs and problems.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Signature => "signature",
+            Self::Stale => "stale",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
+/// Checks who sent a delivery, over the bytes as they came. `secret` is the key that the CRM and the bridge share.
+///
+/// # Errors
+/// [`Refusal::Signature`], [`Refusal::Stale`], or [`Refusal::Unreadable`] if the token is to be found in a body that is none.
+pub fn verify(
+    hook: &Webhook,
+    secret: Option<&Secret>,
+    delivery: &Delivery<'_>,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let signature = &hook.signature;
+    if signature.kind == SignatureKind::None {
+        return Ok(());
+    }
+    let secret = secret.ok_or(Refusal::Signature)?;
+    match signature.kind {
+        SignatureKind::None => Ok(()),
+        SignatureKind::Hmac => verify_digest(hook, secret, delivery, now),
+        SignatureKind::Token => {
+            let given = if let Some(header) = &signature.header {
+                (delivery.header)(header)
+            } else if let Some(query) = &signature.query {
+                (delivery.query)(query)
+            } else if let Some(key) = &signature.form {
+                form_value(delivery.body, key)
+            } else if let Some(at) = &signature.at {
+                token_in_json(delivery.body, at)?
+            } else {
+                None
+            };
+            let given = given.ok_or(Refusal::Signature)?;
+            let given = given.strip_prefix(signature.prefix.as_str()).unwrap_or(&given);
+            if same(given.as_bytes(), secret.expose().as_bytes()) { Ok(()) } else { Err(Refusal::Signature) }
+        }
+        SignatureKind::Basic => {
+            let given = (delivery.header)("authorization").unwrap_or_default();
+            let encoded = given.strip_prefix("Basic ").ok_or(Refusal::Signature)?;
+            let plain = STANDARD.decode(encoded).map_err(|_| Refusal::Signature)?;
+            if same(&plain, secret.expose().as_bytes()) { Ok(()) } else { Err(Refusal::Signature) }
+        }
+    }
+}
+
+/// Compares without telling by the time it takes how far both are alike: their digests under a key of no importance.
+pub fn same(given: &[u8], expected: &[u8]) -> bool {
+    let (Ok(mut one), Ok(mut other)) =
+        (Hmac::<Sha256>::new_from_slice(b"compare"), Hmac::<Sha256>::new_from_slice(b"compare"))
+    else {
+        return false;
+    };
+    one.update(given);
+    other.update(expected);
+    one.verify_slice(&other.finalize().into_bytes()).is_ok()
+}
+
+fn verify_digest(
+    hook: &Webhook,
+    secret: &Secret,
+    delivery: &Delivery<'_>,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let signature = &hook.signature;
+    let stamp = match &signature.timestamp {
+        None => String::new(),
+        Some(signed_at) => {
+            let stamp = (delivery.header)(&signed_at.header).ok_or(Refusal::Signature)?;
+            let count: i64 = stamp.trim().parse().map_err(|_| Refusal::Signature)?;
+            let ms = match signed_at.unit {
+                StampUnit::S => count.saturating_mul(1_000),
+                StampUnit::Ms => count,
+            };
+            let off_ms = now.since_ms(Timestamp::from_ms(ms)).saturating_abs();
+            if off_ms > i64::from(signed_at.window_s) * 1_000 {
+                return Err(Refusal::Stale);
+            }
+            stamp
+        }
+    };
+    let header = signature.header.as_deref().ok_or(Refusal::Signature)?;
+    let given = (delivery.header)(header).ok_or(Refusal::Signature)?;
+    let digest = digest_of(&given, &signature.prefix, signature.encoding).ok_or(Refusal::Signature)?;
+    let mut parts: Vec<&[u8]> = Vec::new();
+    let body_alone = [SignedPart::Body];
+    let signed = if signature.signed.is_empty() { &body_alone[..] } else { &signature.signed };
+    for (position, part) in signed.iter().enumerate() {
+        if position > 0 {
+            parts.push(signature.separator.as_bytes());
+        }
+        parts.push(match part {
+            SignedPart::Method => delivery.method.as_bytes(),
+            SignedPart::Uri => delivery.uri.as_bytes(),
+            SignedPart::Body => delivery.body,
+            SignedPart::Timestamp => stamp.as_bytes(),
+        });
+    }
+    let key = secret.expose().as_bytes();
+    let fits = match signature.algorithm.unwrap_or(HashKind::Sha256) {
+        HashKind::Sha1 => mac_fits(Hmac::<Sha1>::new_from_slice(key), &parts, &digest),
+        HashKind::Sha256 => mac_fits(Hmac::<Sha256>::new_from_slice(key), &parts, &digest),
+        HashKind::Sha512 => mac_fits(Hmac::<Sha512>::new_from_slice(key), &parts, &digest),
+    };
+    if fits { Ok(()) } else { Err(Refusal::Signature) }
+}
+
+fn mac_fits<M: Mac, E>(mac: Result<M, E>, parts: &[&[u8]], digest: &[u8]) -> bool {
+    let Ok(mut mac) = mac else { return false };
+    parts.iter().for_each(|part| mac.update(part));
+    mac.verify_slice(digest).is_ok()
+}
+
+/// The bytes of the digest that a header carries.
+fn digest_of(given: &str, prefix: &str, encoding: Option<DigestEncoding>) -> Option<Vec<u8>> {
+    let text = given.trim().strip_prefix(prefix)?;
+    match encoding.unwrap_or(DigestEncoding::Hex) {
+        DigestEncoding::Hex => bytes_of_hex(text.as_bytes()),
+        DigestEncoding::Base64 => STANDARD.decode(text).ok(),
+        DigestEncoding::Base64IdHex => {
+            let plain = STANDARD.decode(text).ok()?;
+            bytes_of_hex(plain.rsplit(|byte| *byte == b':').next()?)
+        }
+        DigestEncoding::Base64IdRaw => {
+            let plain = STANDARD.decode(text).ok()?;
+            let colon = plain.iter().position(|byte| *byte == b':')?;
+            plain.get(colon + 1..).map(<[u8]>::to_vec)
+        }
+    }
+}
+
+fn bytes_of_hex(text: &[u8]) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let pairs = text.chunks(2);
+    pairs
+        .map(|pair| match pair {
+            [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Takes the hints out of a body whose sender has been checked. Ids that could not be ids are passed over; events of
+/// kinds that the profile does not name are none of ours.
+///
+/// # Errors
+/// [`Refusal::Unreadable`].
+pub fn hints(hook: &Webhook, body: &[u8]) -> Result<Vec<Hint>, Refusal> {
+    let events = match hook.body {
+        HookBody::Json => json_events(hook, body)?,
+        HookBody::Form => form_events(hook, body)?,
+    };
+    let mut hints: Vec<Hint> = events.into_iter().filter_map(|event| hint_of(hook, event)).collect();
+    hints.dedup();
+    Ok(hints)
+}
+
+/// Id and kind of one event.
+#[derive(Default)]
+struct Event {
+    id: Option<String>,
+    kind: Option<String>,
+}
+
+fn hint_of(hook: &Webhook, event: Event) -> Option<Hint> {
+    let id = event.id.filter(|id| is_id(id))?;
+    if hook.kind.at.is_none() {
+        return Some(Hint::Changed(Entity::Person, id));
+    }
+    let kind = event.kind?;
+    let names = |words: &[String]| words.iter().any(|word| *word == kind);
+    if names(&hook.kind.deleted) {
+        Some(Hint::Gone(id))
+    } else if names(&hook.kind.person) {
+        Some(Hint::Changed(Entity::Person, id))
+    } else if names(&hook.kind.company) {
+        Some(Hint::Changed(Entity::Company, id))
+    } else {
+        None
+    }
+}
+
+fn is_id(id: &str) -> bool {
+    (1..=ID_BYTES_MAX).contains(&id.len())
+        && id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':' | '='))
+}
+
+fn form_pairs(body: &[u8]) -> impl Iterator<Item = (String, String)> + '_ {
+    url::form_urlencoded::parse(body).map(|(name, value)| (name.into_owned(), value.into_owned()))
+}
+
+fn form_value(body: &[u8], key: &str) -> Option<String> {
+    form_pairs(body).find(|(name, _)| name == key).map(|(_, value)| value)
+}
+
+/// A form has one event with its id under a fixed key, or several below `prefix[…][id]`.
+fn form_events(hook: &Webhook, body: &[u8]) -> Result<Vec<Event>, Refusal> {
+    if std::str::from_utf8(body).is_err() {
+        return Err(Refusal::Unreadable);
+    }
+    let kind_at = hook.kind.at.as_deref();
+    let kind = kind_at.and_then(|key| form_value(body, key));
+    let nested = format!("{}[", hook.id);
+    let is_nested = |name: &str| {
+        name.strip_prefix(nested.as_str()).is_some_and(|rest| rest.ends_with("[id]") || rest == "id]")
+    };
+    let mut events = Vec::new();
+    for (name, value) in form_pairs(body) {
+        if name == hook.id || is_nested(&name) {
+            // Where no key says the kind, the name of the key may: `contacts[update][0][id]`.
+            let kind = kind.clone().or_else(|| kind_at.filter(|at| name.contains(*at)).map(str::to_owned));
+            events.push(Event { id: Some(value), kind });
+        }
+        if events.len() == EVENTS_MAX {
+            break;
+        }
+    }
+    Ok(events)
+}
+
+fn text_of(body: &[u8]) -> Result<&str, Refusal> {
+    look_over(body, DEPTH_MAX).map_err(|_| Refusal::Unreadable)
+}
+
+fn token_in_json(body: &[u8], at: &Pointer) -> Result<Option<String>, Refusal> {
+    let mut found = [None];
+    pick(text_of(body)?, &mut [(at.segments(), &mut found[0])])?;
+    Ok(found[0].take())
+}
+
+fn json_events(hook: &Webhook, body: &[u8]) -> Result<Vec<Event>, Refusal> {
+    let pointer = |text: &str| Pointer::try_from(text.to_owned()).map_err(|_| Refusal::Unreadable);
+    let id = pointer(&hook.id)?;
+    let kind = hook.kind.at.as_deref().map(pointer).transpose()?.unwrap_or_default();
+    let mut events = Vec::new();
+    let mut json = serde_json::Deserializer::from_str(text_of(body)?);
+    let seed = EventsSeed {
+        path: hook.events.segments(),
+        id: id.segments(),
+        kind: kind.segments(),
+        events: &mut events,
+    };
+    // Errors of serde_json can quote the input; none of it is kept.
+    seed.deserialize(&mut json).map_err(|_| Refusal::Unreadable)?;
+    json.end().map_err(|_| Refusal::Unreadable)?;
+    Ok(events)
+}
+
+/// Finds the list of events; an object in its place is one event.
+struct EventsSeed<'a> {
+    path: &'a [String],
+    id: &'a [String],
+    kind: &'a [String],
+    events: &'a mut Vec<Event>,
+}
+
+impl<'de> DeserializeSeed<'de> for EventsSeed<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for EventsSeed<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("events")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Some((head, rest)) = self.path.split_first() else {
+            let mut event = Event::default();
+            PickSeed { wanted: &mut [(self.id, &mut event.id), (self.kind, &mut event.kind)] }.walk(map)?;
+            if self.events.len() < EVENTS_MAX {
+                self.events.push(event);
+            }
+            return Ok(());
+        };
+        while let Some(name) = map.next_key::<String>()? {
+            if name == *head {
+                map.next_value_seed(EventsSeed {
+                    path: rest,
+                    id: self.id,
+                    kind: self.kind,
+                    events: &mut *self.events,
+                })?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        if !self.path.is_empty() {
+            while list.next_element::<IgnoredAny>()?.is_some() {}
+            return Ok(());
+        }
+        loop {
+            let seed = EventsSeed { path: &[], id: self.id, kind: self.kind, events: &mut *self.events };
+            if list.next_element_seed(seed)?.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+type Wanted<'a, 'b> = (&'a [String], &'b mut Option<String>);
+
+fn pick(text: &str, wanted: &mut [Wanted<'_, '_>]) -> Result<(), Refusal> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    PickSeed { wanted }.deserialize(&mut json).map_err(|_| Refusal::Unreadable)?;
+    json.end().map_err(|_| Refusal::Unreadable)
+}
+
+/// Takes short texts and whole numbers at wanted places; everything else is skipped as bytes.
+struct PickSeed<'w, 'a, 'b> {
+    wanted: &'w mut [Wanted<'a, 'b>],
+}
+
+impl PickSeed<'_, '_, '_> {
+    fn walk<'de, A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(name) = map.next_key::<String>()? {
+            let mut below: Vec<Wanted<'_, '_>> = self
+                .wanted
+                .iter_mut()
+                .filter_map(|(path, found)| {
+                    let (head, rest) = path.split_first()?;
+                    (*head == name).then_some((rest, &mut **found))
+                })
+                .collect();
+            if below.is_empty() {
+                map.next_value::<IgnoredAny>()?;
+            } else {
+                map.next_value_seed(PickSeed { wanted: &mut below })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn found(self, text: &str) {
+        for (path, found) in self.wanted.iter_mut() {
+            // Standing there twice, it is not to be trusted; the sync will find what changed.
+            let unclear = found.is_some() || text.len() > 512;
+            if path.is_empty() {
+                **found = (!unclear).then(|| text.to_owned());
+            }
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for PickSeed<'_, '_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for PickSeed<'_, '_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        self.walk(map)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.found(text);
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
+        self.found(&number.to_string());
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<(), E> {
+        self.found(&number.to_string());
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

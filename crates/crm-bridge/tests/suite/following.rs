@@ -1,0 +1,266 @@
+//! Following the CRM: what changes there changes here, without asking for everything again.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bridge_contract::ViewerRole;
+use crm_bridge::app::sync::{Done, SyncError, run_due, take_hints};
+use crm_bridge::connector::hook::Hint;
+use crm_bridge::policy::Entity;
+use db_kit::testing::block_on;
+use sandbox_crm::behaviour::Behaviour;
+use serde_json::{Value, json};
+use service_kit::{Clock, Timestamp};
+use tempfile::TempDir;
+
+use crate::support::{CRM_KEY, Down, Town, field};
+
+/// A bridge and a CRM that live at the same time.
+struct Years {
+    town: Town,
+    crm_clock: Clock,
+    crm: actix_web::dev::ServerHandle,
+    _folder: TempDir,
+}
+
+impl Years {
+    async fn new(copy: bool, crowd: Option<u64>) -> Self {
+        let crm_clock = Clock::manual(Timestamp::from_ms(1_795_252_320_000));
+        let told = crm_clock.clone();
+        let running = sandbox_crm::start(sandbox_crm::Settings {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            secret: CRM_KEY.to_owned(),
+            data: None,
+            recipe: sandbox_crm::Recipe {
+                seed: 7,
+                customers: 40,
+                marked: true,
+                today: jiff::civil::date(2026, 11, 21),
+            },
+            crowd,
+            webhook: None,
+            behaviour: Behaviour::default(),
+            clock: Arc::new(move || jiff::Timestamp::from_millisecond(told.now().ms()).unwrap()),
+        })
+        .unwrap();
+        let crm = running.server.handle();
+        tokio::task::spawn_local(running.server);
+        let folder = tempfile::tempdir().unwrap();
+        let policy = folder.path().join("policy.toml");
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../config/field-policy.toml");
+        let text = std::fs::read_to_string(root).unwrap();
+        let reason = "copy = \"customers phone in and the CRM is away at night\"\n\n[person.name]";
+        std::fs::write(&policy, if copy { text.replacen("[person.name]", reason, 1) } else { text }).unwrap();
+        let file = policy.display().to_string();
+        let url = format!("http://{}", running.address);
+        let settings = [("POLICY__FILE", file.as_str()), ("CRM__TOTAL_TIMEOUT_MS", "5000")];
+        let town = Town::beside(db_kit::Backend::Sqlite, &url, &settings, Down::None).await;
+        Self { town, crm_clock, crm, _folder: folder }
+    }
+
+    fn pass(&self, seconds: i64) {
+        self.town.clock.advance_ms(seconds * 1_000);
+        self.crm_clock.advance_ms(seconds * 1_000);
+    }
+
+    async fn run(&self) -> Done {
+        run_due(&self.town.bridge).await.unwrap()
+    }
+
+    async fn name_on_card(&self, ticket: u64, customer_ref: &str) -> Value {
+        let (status, card) = self.town.card(ticket, customer_ref, ViewerRole::Line3).await;
+        assert_eq!(status, 200, "{card}");
+        field(&card, "person.name")["value"].clone()
+    }
+
+    async fn merge(&self, id: &str, into: &str) {
+        let url = format!("{}/api/v1/contacts/{id}/merge", self.town.crm_url);
+        let request = self.town.http.post(url).bearer_auth(CRM_KEY).json(&json!({ "into": into }));
+        assert_eq!(request.send().await.unwrap().status(), 204);
+    }
+}
+
+impl Drop for Years {
+    fn drop(&mut self) {
+        drop(self.crm.stop(false));
+    }
+}
+
+#[test]
+fn a_change_in_the_crm_reaches_the_kept_card_of_somebody_who_wrote_and_of_nobody_else() {
+    block_on(async {
+        let years = Years::new(false, None).await;
+        let contacts = years.town.contacts().await;
+        let (known, stranger) = (&contacts[0], &contacts[1]);
+        let customer_ref = years.town.matched(1, known["email"].as_str().unwrap()).await;
+        years.run().await;
+        years.pass(30);
+        for contact in [known, stranger] {
+            years
+                .town
+                .change_contact(contact["id"].as_str().unwrap(), json!({ "full_name": "Renamed" }))
+                .await;
+        }
+        years.pass(60);
+        assert_eq!(years.run().await.records, 2);
+        let calls = years.town.crm_calls().await;
+        assert_eq!(years.name_on_card(1, &customer_ref).await, "Renamed");
+        assert_eq!(years.town.crm_calls().await, calls, "without having been asked");
+        assert_eq!(years.town.bridge.sync.as_ref().unwrap().store.rows().await.unwrap(), 0, "no copy");
+    });
+}
+
+#[test]
+fn while_the_crm_is_followed_an_old_card_is_known_to_be_true() {
+    block_on(async {
+        let years = Years::new(false, None).await;
+        years.run().await;
+        years.pass(60);
+        years.run().await;
+        let contact = years.town.contacts().await[0].clone();
+        let customer_ref = years.town.matched(1, contact["email"].as_str().unwrap()).await;
+        for _ in 0..20 {
+            years.pass(60);
+            years.run().await;
+        }
+        let calls = years.town.crm_calls().await;
+        let (_, card) = years.town.card(1, &customer_ref, ViewerRole::Line1).await;
+        assert_eq!(years.town.crm_calls().await, calls, "nobody had to be asked");
+        assert_eq!(card["as_of"], years.town.clock.now().to_string());
+        years.town.behave(json!({"fault": {"kind": "status", "status": 500}})).await;
+        years.pass(60);
+        assert!(run_due(&years.town.bridge).await.is_err());
+        years.town.behave(json!({})).await;
+        years.name_on_card(1, &customer_ref).await;
+        assert!(years.town.crm_calls().await > calls + 1, "once the thread is lost the CRM is asked again");
+    });
+}
+
+#[test]
+fn erased_and_merged_customers_are_followed() {
+    block_on(async {
+        let years = Years::new(false, None).await;
+        let contacts = years.town.contacts().await;
+        let id = |position: usize| contacts[position]["id"].as_str().unwrap();
+        let mut refs = Vec::new();
+        for (ticket, contact) in (1..).zip(&contacts[..2]) {
+            refs.push(years.town.matched(ticket, contact["email"].as_str().unwrap()).await);
+        }
+        years.run().await;
+        years.pass(60);
+        years.town.erase_contact(id(0)).await;
+        years.merge(id(1), id(3)).await;
+        years.pass(60);
+        let done = years.run().await;
+        assert_eq!((done.erased, done.merged), (1, 1));
+        assert_eq!(years.town.card(1, &refs[0], ViewerRole::Line1).await.0, 410);
+        assert_eq!(years.name_on_card(2, &refs[1]).await, contacts[3]["full_name"]);
+    });
+}
+
+#[test]
+fn a_merge_that_nobody_has_told_of_yet_is_found_when_the_card_is_asked_for() {
+    block_on(async {
+        let years = Years::new(false, None).await;
+        let contacts = years.town.contacts().await;
+        let customer_ref = years.town.matched(1, contacts[0]["email"].as_str().unwrap()).await;
+        years.merge(contacts[0]["id"].as_str().unwrap(), contacts[4]["id"].as_str().unwrap()).await;
+        years.pass(301);
+        assert_eq!(years.name_on_card(1, &customer_ref).await, contacts[4]["full_name"]);
+    });
+}
+
+#[test]
+fn a_copy_answers_without_the_crm_and_even_when_it_is_gone() {
+    block_on(async {
+        let years = Years::new(true, Some(1_000)).await;
+        assert_eq!(years.run().await.records, 1_000);
+        years.pass(60);
+        years.run().await;
+        let calls = years.town.crm_calls().await;
+        let customer_ref = years.town.matched(1, "Person417@crowd.example").await;
+        assert_eq!(years.name_on_card(1, &customer_ref).await, "Renée Müller 417");
+        let by_phone = years.town.resolve(2, json!({ "phone": "+49 30 00000417" })).await.1;
+        assert_eq!(by_phone["outcome"]["customer_ref"], customer_ref);
+        assert_eq!(years.town.crm_calls().await, calls);
+        years.town.change_contact("cr_0000417", json!({})).await;
+        years.town.erase_contact("cr_0000500").await;
+        years.pass(60);
+        years.run().await;
+        assert_eq!(years.name_on_card(1, &customer_ref).await, "Renée Müller 417 (1)");
+        assert_eq!(
+            years.town.resolve(3, json!({ "email": "person500@crowd.example" })).await.1["outcome"]["kind"],
+            "none"
+        );
+        let answers = years.town.kept_card(&customer_ref).await;
+        assert!(!answers.contains("VIP"), "only listed members are copied");
+        years.crm.stop(false).await;
+        years.pass(3_600);
+        let other = years.town.matched(4, "person9@crowd.example").await;
+        let (status, card) = years.town.card(4, &other, ViewerRole::Line1).await;
+        assert_eq!((status, &card["stale"]), (200, &json!(true)), "{card}");
+    });
+}
+
+#[test]
+fn a_copy_that_was_interrupted_goes_on_where_it_was() {
+    block_on(async {
+        let years = Years::new(true, Some(2_000)).await;
+        years.town.behave(json!({"fault": {"kind": "cut"}, "calls": 1})).await;
+        let error = run_due(&years.town.bridge).await.unwrap_err();
+        assert!(matches!(error, SyncError::Crm(_)), "{error}");
+        let feed = |years: &Years| {
+            let store = years.town.bridge.sync.as_ref().unwrap().store.clone();
+            async move { store.feed("person").await.unwrap().unwrap() }
+        };
+        let before = feed(&years).await;
+        assert!(before.trouble.is_some());
+        let done = years.run().await;
+        assert!(done.records <= 2_000 - u64::try_from(before.records).unwrap());
+        assert_eq!(years.town.bridge.sync.as_ref().unwrap().store.rows().await.unwrap(), 2_000);
+        assert_eq!(feed(&years).await.trouble, None);
+    });
+}
+
+#[test]
+fn a_hint_is_followed_once_and_only_for_somebody_who_wrote() {
+    block_on(async {
+        let years = Years::new(false, None).await;
+        let contacts = years.town.contacts().await;
+        let id = |position: usize| contacts[position]["id"].as_str().unwrap().to_owned();
+        let customer_ref = years.town.matched(1, contacts[0]["email"].as_str().unwrap()).await;
+        years.run().await;
+        years.town.change_contact(&id(0), json!({ "full_name": "Told by webhook" })).await;
+        for _ in 0..50 {
+            let hints = vec![Hint::Changed(Entity::Person, id(0)), Hint::Changed(Entity::Person, id(1))];
+            assert_eq!(take_hints(&years.town.bridge, hints).await.unwrap(), 1);
+        }
+        let calls = years.town.crm_calls().await;
+        years.pass(2);
+        years.run().await;
+        assert_eq!(years.town.crm_calls().await, calls + 1, "fifty hints, one request");
+        assert_eq!(years.name_on_card(1, &customer_ref).await, "Told by webhook");
+        years.town.erase_contact(&id(0)).await;
+        take_hints(&years.town.bridge, vec![Hint::Gone(id(0))]).await.unwrap();
+        years.pass(2);
+        assert_eq!(years.run().await.erased, 1);
+        assert_eq!(years.town.card(1, &customer_ref, ViewerRole::Line1).await.0, 410);
+    });
+}
+
+#[test]
+fn reconciliation_finds_who_is_gone_without_a_word() {
+    block_on(async {
+        let years = Years::new(false, None).await;
+        let contacts = years.town.contacts().await;
+        let customer_ref = years.town.matched(1, contacts[0]["email"].as_str().unwrap()).await;
+        years.run().await;
+        years.town.erase_contact(contacts[0]["id"].as_str().unwrap()).await;
+        // The tombstone is far beyond the overlap when this bridge comes back.
+        years.crm_clock.advance_ms(90_000_000);
+        years.town.clock.advance_ms(90_000_000);
+        let done = years.run().await;
+        assert_eq!(done.erased, 1);
+        assert_eq!(years.town.card(1, &customer_ref, ViewerRole::Line1).await.0, 410);
+    });
+}
