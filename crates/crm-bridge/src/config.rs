@@ -344,6 +344,18 @@ impl Config {
         Ok(Rules { from_database, two_persons, narrowing_by_one, approvers })
     }
 
+    /// The key that signs the CRM's webhooks, if one is set.
+    ///
+    /// # Errors
+    /// A sentence, if its file can't be read.
+    pub fn webhook_secret(&self) -> Result<Option<Secret>, String> {
+        match self.crm.secrets.get("webhook") {
+            None => Ok(None),
+            Some(GivenSecret::Text(secret)) => Ok(Some(secret.clone())),
+            Some(GivenSecret::File { file }) => secret_in(file).map(Some),
+        }
+    }
+
     /// How the CRM is followed; none if it is not.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::app::Bridge;
 use crate::app::crm_api::CrmApi;
+use crate::app::webhooks::Webhooks;
 use crate::config::Config;
 use crate::deliver::Courier;
 use crate::deliver::orders::Orders;
@@ -83,7 +84,9 @@ pub fn listener(config: &Config, bridge: &Bridge, metrics: &Metrics) -> Result<C
     let frame_ancestors = settings.frame_ancestors()?;
     check_time_zone(&settings.panel_time_zone)?;
     let api = CrmApi::new(bridge.clone(), settings.clone(), orders);
-    Ok(CrmListener { api, metrics: metrics.clone(), frame_ancestors })
+    let secret = config.webhook_secret()?;
+    let webhooks = Webhooks::new(config.webhooks.clone(), secret, bridge.clock.clone(), metrics);
+    Ok(CrmListener { api, metrics: metrics.clone(), webhooks, frame_ancestors })
 }
 
 /// Whether the settings of the other direction can be used.

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bridge_contract::{
     AuditAnswer, AuditHead, AuditQuestion, BrokenGlass, CardQuestion, ChangesAnswer, ChangesQuestion,
-    CustomerCard, CustomerChange, CustomerRef, EventReceipt, FieldKey, Grant, LookupEmail, LookupPhone, OversightAnswer,
-    OversightAsk, OversightFound, OversightQuestion, Purpose, ResolveAnswer, ResolveOutcome, ResolveQuestion,
-    RevealQuestion, RevealedField, TicketEvent, Version, ViewerId, ViewerRole,
+    CustomerCard, CustomerChange, CustomerRef, EventReceipt, FieldKey, Grant, LookupEmail, LookupPhone,
+    OversightAnswer, OversightAsk, OversightFound, OversightQuestion, Purpose, ResolveAnswer, ResolveOutcome,
+    ResolveQuestion, RevealQuestion, RevealedField, TicketEvent, Version, ViewerId, ViewerRole,
 };
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};

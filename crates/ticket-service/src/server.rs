@@ -38,8 +38,7 @@ pub async fn open(config: Config) -> anyhow::Result<App> {
     let key = audit_log::open_key(&config.audit.key_file, &config.database.url, &ids)?;
     let other_audit_key = other_audit_key(&config.audit.other_key_file)?;
     let bridge_key = bridge::verifier(&config.bridge, clock.clone())?;
-    let mut app =
-        App::new(config, database, clock, ids, key).with_bridge(way).with_bridge_key(bridge_key);
+    let mut app = App::new(config, database, clock, ids, key).with_bridge(way).with_bridge_key(bridge_key);
     app.other_audit_key = other_audit_key;
     Ok(app)
 }

@@ -2,8 +2,8 @@
 //! [`reveal`]. Each takes a checked grant; none knows HTTP.
 
 pub mod audit;
-pub mod crm_api;
 mod copied;
+pub mod crm_api;
 pub mod customer_changes;
 pub mod dry_run;
 mod error;

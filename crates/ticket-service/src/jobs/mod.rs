@@ -12,7 +12,9 @@ use service_kit::metrics::Metrics;
 pub use crate::domain::job::Job;
 pub use runner::Runner;
 
-use crate::app::{App, audit, close_resolved, follow_customers, oversight, resolve_customer, tell_bridge, tidy_up};
+use crate::app::{
+    App, audit, close_resolved, follow_customers, oversight, resolve_customer, tell_bridge, tidy_up,
+};
 use crate::domain::TicketNumber;
 use crate::domain::job::{ATTEMPTS_MAX, retry_delay_ms};
 use crate::error::TicketError;

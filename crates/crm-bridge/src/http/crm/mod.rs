@@ -2,6 +2,7 @@
 
 mod caller;
 mod events;
+mod hooks;
 mod open;
 mod panel;
 mod panel_page;
@@ -22,6 +23,7 @@ use utoipa_actix_web::AppExt;
 use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
 use crate::app::crm_api::CrmApi;
+use crate::app::webhooks::Webhooks;
 
 /// How the API introduces itself.
 #[derive(OpenApi)]
@@ -87,6 +89,8 @@ pub struct CrmListener {
     pub api: CrmApi,
     /// Everything that is counted.
     pub metrics: Metrics,
+    /// What the CRM may send by itself.
+    pub webhooks: Webhooks,
     /// Who may show the panel in a frame, as the header says it.
     pub frame_ancestors: String,
 }
@@ -107,6 +111,13 @@ fn configure(config: &mut web::ServiceConfig, listener: &CrmListener) {
         .service(web::redirect("/api/docs", "/api/docs/"))
         .service(swagger)
         .route("/health/live", web::get().to(common::live))
+        .app_data(Data::new(listener.webhooks.clone()))
+        // Not in the document: what is sent here is the CRM's, and the profile describes it.
+        .service(
+            web::resource("/hooks/{path}")
+                .app_data(web::PayloadConfig::new(listener.webhooks.body_bytes_max()))
+                .route(web::post().to(hooks::take)),
+        )
         // Before the panel itself, which would take it for a link.
         .route("/panel/style.css", web::get().to(panel::show_style));
     routes(&mut utoipa_actix_web::service_config::ServiceConfig::new(config));
