@@ -54,7 +54,7 @@ enum Command {
     Sync(commands::sync::SyncCommand),
     /// How CRMs are asked
     #[command(subcommand)]
-    Profile(ProfileCommand),
+    Profile(commands::profile::ProfileCommand),
     /// Who did what, on the record
     #[command(subcommand)]
     Audit(commands::audit::AuditCommand),
@@ -81,12 +81,6 @@ enum KeysCommand {
         #[arg(long, value_name = "FILE")]
         public: PathBuf,
     },
-}
-
-#[derive(Subcommand)]
-enum ProfileCommand {
-    /// The profiles that ship
-    List,
 }
 
 pub(crate) fn main() -> ExitCode {

@@ -12,6 +12,7 @@ mod look;
 mod metrics;
 pub mod oversight;
 pub mod policies;
+pub mod profile_test;
 pub mod resolve;
 pub mod reveal;
 pub mod show_card;

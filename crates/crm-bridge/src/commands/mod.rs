@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod crm;
 pub(crate) mod policy;
+pub(crate) mod profile;
 pub(crate) mod sync;
 
 use std::io::Write;
@@ -14,7 +15,6 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use crm_bridge::app::{self, BridgeMetrics};
 use crm_bridge::config::Config;
-use crm_bridge::connector::profile::{BUILT_IN, Profile};
 use crm_bridge::http::{self, Listener};
 use crm_bridge::start::Around;
 use crm_bridge::store::vault::Vault;
@@ -23,7 +23,7 @@ use db_kit::Database;
 use service_kit::metrics::Metrics;
 use service_kit::{Clock, Ids, config, shutdown, telemetry, token};
 
-use super::{Arguments, Command, KeysCommand, ProfileCommand};
+use super::{Arguments, Command, KeysCommand};
 
 /// What the names of this service's metrics begin with.
 const METRICS_PREFIX: &str = "guichet_bridge";
@@ -49,7 +49,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Policy(command) => wait(policy::run(settings()?, command)),
         Command::Audit(command) => wait(audit::run(settings, command)),
         Command::Sync(command) => wait(sync::run(settings()?, command)),
-        Command::Profile(ProfileCommand::List) => list_profiles(),
+        Command::Profile(command) => wait(profile::run(settings, command)),
     }
 }
 
@@ -192,18 +192,5 @@ fn generate_pair(private: &Path, public: &Path) -> Result<ExitCode> {
     output.sync_all()?;
     std::fs::write(public, public_pem).with_context(|| format!("{} can't be written", public.display()))?;
     println!("{} signs, {} checks; keep the first one secret", private.display(), public.display());
-    Ok(ExitCode::SUCCESS)
-}
-
-fn list_profiles() -> Result<ExitCode> {
-    for (name, text) in BUILT_IN {
-        let profile = Profile::load(text).map_err(|errors| {
-            anyhow::anyhow!(
-                "profile {name}: {}",
-                errors.first().map_or_else(String::new, ToString::to_string)
-            )
-        })?;
-        println!("{name:<12}{:<24}{}", profile.head.title, profile.head.verified());
-    }
     Ok(ExitCode::SUCCESS)
 }

@@ -11,6 +11,7 @@ pub mod limits;
 pub mod operation;
 pub mod paging;
 mod read;
+pub mod schema;
 pub mod source;
 pub mod template;
 pub mod time;
@@ -357,9 +358,15 @@ impl Profile {
     /// # Errors
     /// All that is wrong, each with its line.
     pub fn load(text: &str) -> Result<Self, Vec<PolicyError>> {
-        let profile = read::read(text)?;
-        let faults = check::check(&profile);
-        if faults.is_empty() { Ok(profile) } else { Err(read::with_lines(text, faults)) }
+        let (profile, mut errors) = read::read(text);
+        let faults = profile.as_ref().map(check::check).unwrap_or_default();
+        errors.extend(read::with_lines(text, faults));
+        errors.sort_by(|one, other| one.line.cmp(&other.line).then_with(|| one.message.cmp(&other.message)));
+        errors.dedup();
+        match profile {
+            Some(profile) if errors.is_empty() => Ok(profile),
+            _ => Err(errors),
+        }
     }
 
     /// Where a policy field is in this CRM; empty if this CRM has no such field.

@@ -13,29 +13,32 @@ use crate::policy::load::{PolicyError, line_at};
 
 const FILE_BYTES_MAX: usize = 256 * 1024;
 
-/// Reads the tables of a profile.
-///
-/// # Errors
-/// All that does not have the form of a profile, each with its line.
-pub(super) fn read(text: &str) -> Result<Profile, Vec<PolicyError>> {
+/// Reads the tables of a profile: the profile, with defaults for tables that are wrong, if the others suffice for one,
+/// and all that does not have the form of a profile, each with its line.
+pub(super) fn read(text: &str) -> (Option<Profile>, Vec<PolicyError>) {
     if text.len() > FILE_BYTES_MAX {
         let message = format!("the file is larger than {FILE_BYTES_MAX} bytes");
-        return Err(vec![PolicyError { line: 1, message }]);
+        return (None, vec![PolicyError { line: 1, message }]);
     }
-    let file = DeTable::parse(text).map_err(|error| {
-        let line = error.span().map_or(1, |span| line_at(text, span.start));
-        vec![PolicyError { line, message: error.message().to_owned() }]
-    })?;
+    let file = match DeTable::parse(text) {
+        Ok(file) => file,
+        Err(error) => {
+            let line = error.span().map_or(1, |span| line_at(text, span.start));
+            return (None, vec![PolicyError { line, message: error.message().to_owned() }]);
+        }
+    };
     let mut errors = Vec::new();
-    let mut root =
-        Reader { text, place: String::new(), at: 0, table: file.into_inner(), errors: &mut errors };
+    let mut root = Reader {
+        text,
+        place: String::new(),
+        at: 0,
+        table: file.into_inner(),
+        known: Vec::new(),
+        errors: &mut errors,
+    };
     let profile = root.profile();
     root.end();
-    errors.sort_by_key(|error| error.line);
-    match profile {
-        Some(profile) if errors.is_empty() => Ok(profile),
-        _ => Err(errors),
-    }
+    (profile, errors)
 }
 
 /// Gives faults that name a place in the file their line.
@@ -43,16 +46,13 @@ pub(super) fn with_lines(text: &str, faults: Vec<Fault>) -> Vec<PolicyError> {
     let file = DeTable::parse(text).ok();
     let table = file.as_ref().map(Spanned::get_ref);
     let line = |place: &str| table.map_or(1, |table| line_at(text, offset_of(table, place)));
-    let mut errors: Vec<PolicyError> = faults
+    faults
         .into_iter()
         .map(|fault| PolicyError {
             line: line(&fault.place),
             message: format!("{}: {}", fault.place, fault.message),
         })
-        .collect();
-    errors.sort_by(|one, other| one.line.cmp(&other.line).then_with(|| one.message.cmp(&other.message)));
-    errors.dedup();
-    errors
+        .collect()
 }
 
 /// Where `person.one.query` begins, or as much of it as there is.
@@ -86,6 +86,8 @@ struct Reader<'i, 'e> {
     place: String,
     at: usize,
     table: DeTable<'i>,
+    /// Keys that were asked for; the others are unknown.
+    known: Vec<String>,
     errors: &'e mut Vec<PolicyError>,
 }
 
@@ -198,13 +200,15 @@ impl<'i> Reader<'i, '_> {
             self.error(at, &format!("`{key}` is a table"));
             return None;
         };
-        let mut reader = Reader { text: self.text, place, at, table, errors: &mut *self.errors };
+        let mut reader =
+            Reader { text: self.text, place, at, table, known: Vec::new(), errors: &mut *self.errors };
         let found = read(&mut reader);
         reader.end();
         Some(found)
     }
 
     fn remove(&mut self, key: &str) -> Option<(String, usize, Spanned<DeValue<'i>>)> {
+        self.known.push(key.to_owned());
         let (name, value) = self.table.remove_entry(key)?;
         let place = if self.place.is_empty() { key.to_owned() } else { format!("{}.{key}", self.place) };
         Some((place, name.span().start, value))
@@ -225,6 +229,7 @@ impl<'i> Reader<'i, '_> {
 
     fn need<T: Deserialize<'i>>(&mut self, key: &str) -> Option<T> {
         if !self.table.contains_key(key) {
+            self.known.push(key.to_owned());
             self.missing(key);
             return None;
         }
@@ -233,7 +238,13 @@ impl<'i> Reader<'i, '_> {
 
     /// What stands there, or the default if nothing does. None if what stands there is wrong.
     fn or_default<T: Deserialize<'i> + Default>(&mut self, key: &str) -> Option<T> {
-        if self.table.contains_key(key) { self.take(key) } else { Some(T::default()) }
+        if self.table.contains_key(key) {
+            // Wrong settings would make every template that uses one wrong; any other table can be taken for empty.
+            let found = self.take(key);
+            return if key == "settings" { found } else { Some(found.unwrap_or_default()) };
+        }
+        self.known.push(key.to_owned());
+        Some(T::default())
     }
 
     fn missing(&mut self, key: &str) {
@@ -247,8 +258,9 @@ impl<'i> Reader<'i, '_> {
     }
 
     fn end(mut self) {
+        let known = self.known.join("`, `");
         for (key, _) in std::mem::take(&mut self.table) {
-            self.error(key.span().start, &format!("unknown key `{}`", key.get_ref()));
+            self.error(key.span().start, &format!("unknown key `{}`; there are `{known}`", key.get_ref()));
         }
     }
 }

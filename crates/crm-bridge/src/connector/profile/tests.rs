@@ -41,6 +41,12 @@ fn all_errors_are_named_at_once_each_with_its_line() {
     assert!(has("realm") && has("delete"), "{errors:?}");
     assert!(has("unknown field `surprise`"), "{errors:?}");
     assert!(errors.iter().all(|error| !error.starts_with("line 1:")), "{errors:?}");
+    let text = BUILT_IN[0]
+        .1
+        .replace("kind     = \"cursor\"", "kind = \"scroll\"")
+        .replace("\"/full_name\"", "\"/iban\"");
+    let errors = self::errors(&text);
+    assert_eq!(errors.len(), 2, "a wrong form does not hide a wrong meaning: {errors:?}");
 }
 
 #[test]
