@@ -126,6 +126,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/bridge/tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open a ticket on an order of the CRM
+         * @description For the bridge only: the token is signed with its key (EdDSA, at most 60 seconds) and names order and customer. The
+         *     same order sent again opens nothing and answers with the same number.
+         */
+        post: operations["openTicketOfOrder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/counters": {
         parameters: {
             query?: never;
@@ -983,7 +1004,7 @@ export interface components {
          * @description How a ticket or a message came in or went out.
          * @enum {string}
          */
-        Channel: "web_form" | "api" | "operator";
+        Channel: "web_form" | "api" | "operator" | "crm";
         /** @description Which customer it is. */
         ChooseBody: {
             /** @description One of the candidates that the card named. */
@@ -1343,6 +1364,16 @@ export interface components {
             /** @description The first message as plain text. */
             text?: string | null;
         };
+        /** @description The ticket is there. */
+        OpenedTicket: {
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            ticket: number;
+            /** @description The version of the contract. */
+            version: components["schemas"]["Version"];
+        };
         /** @description An operator as colleagues see them; administrators see more. */
         Operator: (components["schemas"]["OperatorAccount"] | null) & {
             /** @description Whether they may sign in. */
@@ -1384,6 +1415,15 @@ export interface components {
             items: components["schemas"]["Operator"][];
             /** @description Always empty: there is one page. */
             next_cursor?: string | null;
+        };
+        /** @description Who asks, as the CRM's user wrote it into the order. Nothing here is looked up. */
+        OrderRequester: {
+            /** @description The mail address to answer to. */
+            email?: string | null;
+            /** @description The name. */
+            name: string;
+            /** @description A phone number. */
+            phone?: string | null;
         };
         /** @description Something that supervisors are to know. */
         OversightNotice: {
@@ -1863,6 +1903,20 @@ export interface components {
          * @description The number by which everybody names a ticket.
          */
         TicketNumber: number;
+        /** @description Open a ticket for a customer. Sent by the bridge to the ticket service. */
+        TicketOrder: {
+            /** @description Whose ticket it is; the same as in the grant. */
+            customer_ref: string;
+            /** @description The order; the same as in the grant. */
+            order: string;
+            requester?: components["schemas"]["OrderRequester"] | null;
+            /** @description What it is about. */
+            subject: string;
+            /** @description The first message. */
+            text: string;
+            /** @description The version of the contract. */
+            version: components["schemas"]["Version"];
+        };
         /** @description A queue as a ticket names it. */
         TicketQueue: {
             /** @description The queue's id. */
@@ -2382,6 +2436,94 @@ export interface operations {
             };
             /** @description Only supervisors and administrators */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    openTicketOfOrder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TicketOrder"];
+            };
+        };
+        responses: {
+            /** @description The ticket's number */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenedTicket"];
+                };
+            };
+            /** @description `unreadable`: the body is not what it should be */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_signed_in`: no token of the bridge */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: the token is for another order */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: this service has no key of a bridge */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_json` or `unsupported_media` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid`: `errors` names the members */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
