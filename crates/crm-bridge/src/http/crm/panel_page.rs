@@ -176,7 +176,7 @@ impl Page {
         format!(
             "<!doctype html><html lang=\"{lang}\"{theme}><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
              content=\"width=device-width, initial-scale=1\"><title>{title}</title><link rel=\"stylesheet\" \
-             href=\"/panel/style.css\"></head><body><main>{main}</main></body></html>"
+             href=\"style.css\"></head><body><main>{main}</main></body></html>"
         )
     }
 
