@@ -180,6 +180,9 @@ fn the_only_columns_about_a_customer_are_opaque_references_and_a_state() {
         "customer_candidates.customer_ref",
         "customer_candidates.position",
         "customer_candidates.ticket",
+        // How far the bridge's list of erased and merged customers has been read.
+        "customer_feed.after",
+        "customer_feed.id",
         "tickets.customer_ref",
         "tickets.customer_state",
     ];

@@ -32,7 +32,8 @@ pub(crate) fn generate(arguments: &Arguments) -> Result<()> {
         let file = workspace::root().join("api-spec").join(name);
         put(&file, &document, arguments.check, &mut stale)?;
     }
-    let schema = output(cargo().args(["run", "--quiet", "--package", "crm-bridge", "--", "profile", "schema"]))?;
+    let schema =
+        output(cargo().args(["run", "--quiet", "--package", "crm-bridge", "--", "profile", "schema"]))?;
     let file = workspace::root().join("api-spec/connector-profile.schema.json");
     put(&file, &schema, arguments.check, &mut stale)?;
     types(arguments.check, &mut stale)?;

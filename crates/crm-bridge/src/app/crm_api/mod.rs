@@ -50,7 +50,7 @@ pub struct CrmApiConfig {
     pub ticket_service_timeout_ms: u64,
     /// Requests of one key.
     pub requests_per_minute: u32,
-    /// Unknown customers that one key may ask for.
+    /// Different unknown customers that one key may ask for.
     pub unknown_per_hour: u32,
     /// Wrong keys from one address.
     pub failed_keys_per_minute: u32,
@@ -151,6 +151,8 @@ pub struct Limits {
     pub requests: RateLimit<String>,
     /// Unknown customers that one key asked for.
     pub unknown: RateLimit<String>,
+    /// Key and id of unknown customers that were counted within the hour: the same one again is no guessing.
+    pub counted: RateLimit<(String, String)>,
     /// Wrong keys from one address.
     pub failed: RateLimit<IpAddr>,
 }
@@ -162,6 +164,7 @@ impl CrmApi {
         let limits = Limits {
             requests: RateLimit::new(bridge.clock.clone(), settings.requests_per_minute, 60),
             unknown: RateLimit::new(bridge.clock.clone(), settings.unknown_per_hour, 3_600),
+            counted: RateLimit::new(bridge.clock.clone(), 1, 3_600),
             failed: RateLimit::new(bridge.clock.clone(), settings.failed_keys_per_minute, 60),
         };
         Self { bridge, settings: Arc::new(settings), orders, limits: Arc::new(limits) }

@@ -136,7 +136,7 @@ async fn customer(api: &CrmApi, caller: &Caller, customer_id: &str) -> Result<Cu
         Err(trouble) => return Err(CrmError::CrmUnavailable(trouble)),
     };
     if !there {
-        miss(api, caller);
+        miss(api, caller, customer_id);
         return Err(CrmError::CustomerUnknown);
     }
     let new_ref = new_ref(bridge).map_err(|_| CrmError::Internal("customer reference"))?;

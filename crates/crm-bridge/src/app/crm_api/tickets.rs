@@ -90,14 +90,18 @@ pub(super) async fn known(api: &CrmApi, caller: &Caller, customer_id: &str) -> R
     let found = api.bridge.store.customer_by_crm_id(source, customer_id.to_owned()).await?;
     let is_known = found.is_some_and(|(_, erased)| !erased);
     if !is_known {
-        miss(api, caller);
+        miss(api, caller, customer_id);
     }
     Ok(is_known)
 }
 
 /// An id that nobody knows was asked for.
-pub(super) fn miss(api: &CrmApi, caller: &Caller) {
+pub(super) fn miss(api: &CrmApi, caller: &Caller, customer_id: &str) {
     api.bridge.outward.metrics.unknown_customer();
+    // A page of the CRM that shows the same customer again and again guesses nothing.
+    if api.limits.counted.attempt(&(caller.key_id.clone(), customer_id.to_owned())).is_err() {
+        return;
+    }
     if api.limits.unknown.attempt(&caller.key_id).is_ok()
         && api.limits.unknown.spent(&caller.key_id).is_some()
     {

@@ -9,8 +9,11 @@ use serde_json::{Value, json};
 
 use super::{Answer, CrmTown, looks};
 
-/// Operation, what it needs, its body. An operation that is not here fails the test, and so does a row without one.
-const TABLE: [(&str, Option<Scope>, fn() -> Value); 6] = [
+/// Operation, what it needs, its body.
+type Row = (&'static str, Option<Scope>, fn() -> Value);
+
+/// An operation that is not here fails the test, and so does a row without one.
+const TABLE: [Row; 6] = [
     ("listTickets", Some(Scope::TicketsRead), || Value::Null),
     ("showTicket", Some(Scope::TicketsRead), || Value::Null),
     ("openTicket", Some(Scope::TicketsCreate), || json!({ "subject": "S", "text": "T" })),
@@ -115,7 +118,8 @@ both_databases! {
         let key = crm.key(&[Scope::TicketsRead, Scope::TicketsCreate]).await;
         let (id, customer) = crm.customer(0, 10_001).await;
         crm.tells(10_001, 2, looks(&customer, "opened", "S", "new")).await;
-        for guess in 0..4 {
+        // The same one again is no guessing.
+        for guess in [0, 0, 0, 0, 1, 2, 3] {
             crm.get(&key, &format!("/v1/customers/guess-{guess}/tickets")).await.expect(200);
         }
         for path in [format!("/v1/customers/{id}/tickets"), "/v1/customers/guess-9/tickets".into(), format!("/v1/customers/{id}/tickets/10001")] {
