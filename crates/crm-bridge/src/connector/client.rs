@@ -174,7 +174,7 @@ impl Client {
         let body = small_body(response).await.ok()?;
         let says_so = rules.iter().any(|rule| {
             let code = rule.at.as_ref().and_then(|at| pick(&body, at)).and_then(|code| code.text());
-            code.is_some_and(|code| rule.is.iter().any(|known| *known == *code))
+            code.is_some_and(|code| rule.is.contains(&*code))
         });
         says_so.then_some(failure)
     }

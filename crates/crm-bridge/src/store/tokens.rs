@@ -101,7 +101,7 @@ impl TokenStore {
             .database
             .write(move |conn| {
                 make(conn, &key, now)?;
-                let free = crm_tokens::lease_until.lt(now.ms()).or(crm_tokens::lease_owner.eq(&owner));
+                let free = crm_tokens::lease_until.le(now.ms()).or(crm_tokens::lease_owner.eq(&owner));
                 let taken =
                     diesel::update(crm_tokens::table.filter(crm_tokens::source.eq(&key)).filter(free))
                         .set((

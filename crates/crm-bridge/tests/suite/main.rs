@@ -19,6 +19,7 @@ mod presets;
 mod schema;
 mod support;
 mod sync_store;
+mod token_store;
 mod tokens;
 mod tryton;
 mod walls;

@@ -91,7 +91,8 @@ impl Keeper {
 fn cookie(headers: &reqwest::header::HeaderMap, name: &str) -> Option<Zeroizing<String>> {
     let all = headers.get_all(reqwest::header::SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs = all.filter_map(|text| text.split(';').next()?.trim().split_once('='));
-    pairs.filter(|(known, _)| *known == name).map(|(_, value)| Zeroizing::new(value.to_owned())).last()
+    let mut named = pairs.filter(|(known, _)| *known == name);
+    named.next_back().map(|(_, value)| Zeroizing::new(value.to_owned()))
 }
 
 pub(super) fn hash(text: &str) -> String {
