@@ -169,3 +169,45 @@ fn two_persons_bring_a_policy_into_force_from_the_command_line() {
         assert!(ok && page.contains("Одобрения") && page.contains("anna"), "{page}");
     });
 }
+
+#[test]
+fn a_profile_is_begun_checked_and_tried_without_a_value_on_the_screen() {
+    db_kit::testing::block_on(async {
+        let (url, _crm) = sandbox();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("my-crm.toml");
+        let name = file.display().to_string();
+        let new = || {
+            output(
+                bridge(folder.path(), &url)
+                    .args(["profile", "new", &name, "--like", "sandbox", "--title", "Our CRM"]),
+            )
+        };
+        assert!(new().0);
+        assert!(!new().0, "a file is never overwritten");
+        let (ok, text) = output(bridge(folder.path(), &url).args(["profile", "check", &name]));
+        assert!(ok && text.contains("Our CRM"), "{text}");
+        let written = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(
+            &file,
+            written.replace("\"/full_name\"", "\"/iban\"").replace("size_max = 200", "size = 1"),
+        )
+        .unwrap();
+        let (ok, text) = output(bridge(folder.path(), &url).args(["profile", "check", &name]));
+        assert!(
+            !ok && text.contains("never shown to support") && text.contains("unknown field `size`"),
+            "{text}"
+        );
+        std::fs::write(&file, written).unwrap();
+        let mut command = bridge(folder.path(), &url);
+        command.args(["profile", "test", "--samples", "10"]).env("GUICHET_BRIDGE__CRM__PROFILE", &name);
+        let (ok, text) = tokio::task::spawn_blocking(move || output(&mut command)).await.unwrap();
+        assert!(ok && text.contains("the profile fits this CRM"), "{text}");
+        assert!(text.contains("finds the sample: yes; 1 hits, 0 others") && !text.contains('@'), "{text}");
+        let (ok, schema) = output(bridge(folder.path(), &url).args(["profile", "schema"]));
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let checked_in =
+            std::fs::read_to_string(root.join("api-spec/connector-profile.schema.json")).unwrap();
+        assert!(ok && schema == checked_in, "run `cargo xtask codegen`");
+    });
+}
