@@ -22,6 +22,7 @@ use crate::policy::Entity;
 pub const EVENTS_MAX: usize = 1_000;
 const DEPTH_MAX: usize = 32;
 const ID_BYTES_MAX: usize = 128;
+const TEXT_BYTES_MAX: usize = 512;
 
 /// One delivery as it came in, not yet believed.
 pub struct Delivery<'a> {
@@ -218,25 +219,63 @@ pub fn hints(hook: &Webhook, body: &[u8]) -> Result<Vec<Hint>, Refusal> {
         HookBody::Json => json_events(hook, body)?,
         HookBody::Form => form_events(hook, body)?,
     };
-    let mut hints: Vec<Hint> = events.into_iter().filter_map(|event| hint_of(hook, event)).collect();
+    let mut hints: Vec<Hint> = events.into_iter().flat_map(|event| hints_of(hook, event)).collect();
+    hints.truncate(EVENTS_MAX);
     hints.dedup();
     Ok(hints)
 }
 
-/// Id and kind of one event.
+/// Ids and kind of one event; some CRMs name several records in one.
 #[derive(Default)]
 struct Event {
-    id: Option<String>,
-    kind: Option<String>,
+    ids: Picked,
+    kind: Picked,
 }
 
-fn hint_of(hook: &Webhook, event: Event) -> Option<Hint> {
-    let id = event.id.filter(|id| is_id(id))?;
+/// What was found at one place.
+#[derive(Default)]
+struct Picked {
+    texts: Vec<String>,
+    /// The place stood there twice: nobody can say which one is meant.
+    twice: bool,
+}
+
+impl Picked {
+    /// The one text, if there is exactly one.
+    fn one(self) -> Option<String> {
+        match <[String; 1]>::try_from(self.texts) {
+            Ok([text]) if !self.twice => Some(text),
+            _ => None,
+        }
+    }
+
+    fn put(&mut self, text: &str) {
+        self.twice |= !self.texts.is_empty();
+        self.add(text);
+    }
+
+    fn add(&mut self, text: &str) {
+        if text.len() <= TEXT_BYTES_MAX && self.texts.len() < EVENTS_MAX {
+            self.texts.push(text.to_owned());
+        }
+    }
+}
+
+fn hints_of(hook: &Webhook, event: Event) -> Vec<Hint> {
+    let ids = if event.ids.twice { Vec::new() } else { event.ids.texts };
+    let kind = event.kind.one();
+    ids.into_iter().filter_map(|id| hint_of(hook, id, kind.as_deref())).collect()
+}
+
+fn hint_of(hook: &Webhook, id: String, kind: Option<&str>) -> Option<Hint> {
+    if !is_id(&id) {
+        return None;
+    }
     if hook.kind.at.is_none() {
         return Some(Hint::Changed(Entity::Person, id));
     }
-    let kind = event.kind?;
-    let names = |words: &[String]| words.iter().any(|word| *word == kind);
+    let kind = kind?;
+    let names = |words: &[String]| words.iter().any(|word| word.as_str() == kind);
     if names(&hook.kind.deleted) {
         Some(Hint::Gone(id))
     } else if names(&hook.kind.person) {
@@ -269,15 +308,25 @@ fn form_events(hook: &Webhook, body: &[u8]) -> Result<Vec<Event>, Refusal> {
     let kind_at = hook.kind.at.as_deref();
     let kind = kind_at.and_then(|key| form_value(body, key));
     let nested = format!("{}[", hook.id);
+    // `contacts[update][0][id]`, but not `contacts[update][0][custom_fields][0][id]`.
     let is_nested = |name: &str| {
-        name.strip_prefix(nested.as_str()).is_some_and(|rest| rest.ends_with("[id]") || rest == "id]")
+        let between = name.strip_prefix(nested.as_str()).and_then(|rest| rest.strip_suffix("][id]"));
+        // A position, or what was done and a position: `contacts` stands for `contacts[add]` and `contacts[update]`.
+        let Some(between) = between else { return false };
+        let (done, position) = between.rsplit_once("][").unwrap_or(("", between));
+        done.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+            && !position.is_empty()
+            && position.bytes().all(|byte| byte.is_ascii_digit())
     };
     let mut events = Vec::new();
     for (name, value) in form_pairs(body) {
         if name == hook.id || is_nested(&name) {
             // Where no key says the kind, the name of the key may: `contacts[update][0][id]`.
             let kind = kind.clone().or_else(|| kind_at.filter(|at| name.contains(*at)).map(str::to_owned));
-            events.push(Event { id: Some(value), kind });
+            let mut event = Event::default();
+            event.ids.put(&value);
+            kind.iter().for_each(|kind| event.kind.put(kind));
+            events.push(event);
         }
         if events.len() == EVENTS_MAX {
             break;
@@ -291,9 +340,9 @@ fn text_of(body: &[u8]) -> Result<&str, Refusal> {
 }
 
 fn token_in_json(body: &[u8], at: &Pointer) -> Result<Option<String>, Refusal> {
-    let mut found = [None];
-    pick(text_of(body)?, &mut [(at.segments(), &mut found[0])])?;
-    Ok(found[0].take())
+    let mut found = Picked::default();
+    pick(text_of(body)?, &mut [(at.segments(), &mut found)])?;
+    Ok(found.one())
 }
 
 fn json_events(hook: &Webhook, body: &[u8]) -> Result<Vec<Event>, Refusal> {
@@ -340,7 +389,7 @@ impl<'de> Visitor<'de> for EventsSeed<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Some((head, rest)) = self.path.split_first() else {
             let mut event = Event::default();
-            PickSeed { wanted: &mut [(self.id, &mut event.id), (self.kind, &mut event.kind)] }.walk(map)?;
+            PickSeed { wanted: &mut [(self.id, &mut event.ids), (self.kind, &mut event.kind)] }.walk(map)?;
             if self.events.len() < EVENTS_MAX {
                 self.events.push(event);
             }
@@ -399,7 +448,7 @@ impl<'de> Visitor<'de> for EventsSeed<'_> {
     }
 }
 
-type Wanted<'a, 'b> = (&'a [String], &'b mut Option<String>);
+type Wanted<'a, 'b> = (&'a [String], &'b mut Picked);
 
 fn pick(text: &str, wanted: &mut [Wanted<'_, '_>]) -> Result<(), Refusal> {
     let mut json = serde_json::Deserializer::from_str(text);
@@ -434,10 +483,8 @@ impl PickSeed<'_, '_, '_> {
 
     fn found(self, text: &str) {
         for (path, found) in self.wanted.iter_mut() {
-            // Standing there twice, it is not to be trusted; the sync will find what changed.
-            let unclear = found.is_some() || text.len() > 512;
             if path.is_empty() {
-                **found = (!unclear).then(|| text.to_owned());
+                found.put(text);
             }
         }
     }
@@ -463,8 +510,18 @@ impl<'de> Visitor<'de> for PickSeed<'_, '_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(())
+        // A list of ids in the place of an id: all of them are meant.
+        let Some((_, found)) = self.wanted.iter_mut().find(|(path, _)| path.is_empty()) else {
+            while list.next_element::<IgnoredAny>()?.is_some() {}
+            return Ok(());
+        };
+        loop {
+            let mut entry = Picked::default();
+            if list.next_element_seed(PickSeed { wanted: &mut [(&[], &mut entry)] })?.is_none() {
+                return Ok(());
+            }
+            entry.texts.iter().for_each(|text| found.add(text));
+        }
     }
 
     fn visit_str<E>(self, text: &str) -> Result<(), E> {

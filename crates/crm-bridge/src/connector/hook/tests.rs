@@ -151,8 +151,15 @@ fn forms_have_one_id_or_many_below_a_prefix() {
     assert!(hints(&bitrix, b"event=ONCRMDEALUPDATE&data%5BFIELDS%5D%5BID%5D=17").unwrap().is_empty());
     let amo = hook("body='form'\nid='contacts[update]'\nkind={}\n[signature]\nkind='none'");
     let body = b"contacts[update][0][id]=5&contacts[update][0][name]=x&contacts[update][1][id]=6&leads[add][0][id]=7";
+    let also =
+        b"contacts[update][0][id]=5&contacts[update][0][custom_fields][0][id]=99&contacts[update][1][id]=6";
     let ids = [Hint::Changed(Entity::Person, "5".into()), Hint::Changed(Entity::Person, "6".into())];
     assert_eq!(hints(&amo, body).unwrap(), ids);
+    assert_eq!(hints(&amo, also).unwrap(), ids, "the id of a field is nobody's");
+    let all = hook("body='form'\nid='contacts'\nkind={}\n[signature]\nkind='none'");
+    assert_eq!(hints(&all, also).unwrap(), ids);
+    let zoho = hook("body='json'\nid='/ids'\nkind={}\n[signature]\nkind='none'");
+    assert_eq!(hints(&zoho, br#"{"ids":[5,"6"],"deals":[7]}"#).unwrap(), ids, "several in one event");
 }
 
 proptest! {
