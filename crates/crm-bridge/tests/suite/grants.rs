@@ -63,6 +63,8 @@ fn every_question_needs_a_valid_token_of_the_ticket_service_for_the_bridge() {
         let document = crm_bridge::http::openapi();
         let documented: Vec<&str> =
             document.paths.paths.keys().map(String::as_str).filter(|p| p.starts_with("/v1")).collect();
+        // What became of a ticket is told under a grant of its own; its tests are those of `crm_api`.
+        let documented: Vec<&str> = documented.into_iter().filter(|p| *p != "/v1/ticket-events").collect();
         assert_eq!(
             documented.len(),
             paths.len(),
