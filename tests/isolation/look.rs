@@ -4,11 +4,11 @@ use anyhow::{Context, Result, bail, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use dev_kit::TRYTON_DATABASE;
+use marker_search::{Hit, Searcher};
 use system_tests::desk::Desk;
 use system_tests::markers::{MarkerList, Pattern};
 use system_tests::memory;
 use system_tests::places::{Place, answers, files, joined};
-use system_tests::search::{Hit, Searcher};
 
 use crate::flow::Story;
 

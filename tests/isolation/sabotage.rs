@@ -16,10 +16,10 @@ use std::collections::BTreeSet;
 
 use anyhow::{Result, ensure};
 use dev_kit::CrmKind;
+use marker_search::Hit;
 use serde_json::{Value, json};
 use system_tests::desk::{Desk, Setup};
 use system_tests::places::{files, joined};
-use system_tests::search::Hit;
 
 use crate::flow::{Story, card, field, linked, write_in};
 use crate::look;

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::search::{Hit, Searcher};
+use marker_search::{Hit, Searcher};
 
 const PIECE_BYTES: usize = 4 * 1024 * 1024;
 
@@ -67,7 +67,7 @@ mod tests {
     use std::process::{Command, Stdio};
 
     use super::*;
-    use crate::markers::Pattern;
+    use marker_search::Pattern;
 
     #[test]
     fn a_value_that_a_process_holds_is_found_and_another_is_not() {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::markers::Pattern;
+use crate::spell::Pattern;
 
 /// A shorter pattern would be met by chance.
 pub const LENGTH_MIN: usize = 8;
@@ -33,6 +33,7 @@ pub struct Hit {
 
 impl Searcher {
     /// Prepares the search. Patterns shorter than [`LENGTH_MIN`] are left out.
+    #[must_use]
     pub fn new(patterns: Vec<Pattern>) -> Self {
         let mut searcher = Self {
             patterns: patterns.into_iter().filter(|pattern| pattern.bytes.len() >= LENGTH_MIN).collect(),
@@ -52,21 +53,25 @@ impl Searcher {
     }
 
     /// How many patterns it looks for.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.patterns.len()
     }
 
     /// Whether it looks for nothing.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.patterns.is_empty()
     }
 
     /// The length of the longest pattern: pieces of a whole must overlap by so much.
+    #[must_use]
     pub fn longest(&self) -> usize {
         self.longest
     }
 
     /// Everything that is found in `bytes`; `place` is for the report.
+    #[must_use]
     pub fn find(&self, place: &str, bytes: &[u8]) -> Vec<Hit> {
         let mut hits = Vec::new();
         let mut window = 0;
