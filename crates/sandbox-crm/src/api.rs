@@ -293,6 +293,9 @@ async fn list_gone(app: Data<App>, request: HttpRequest) -> HttpResponse {
             let removed = crowd.removed_since(query.since).into_iter();
             items.extend(removed.map(|(id, at)| Tombstone { id, at, merged_into: None }));
         }
+        if app.conduct.get().forgets_the_gone {
+            items.clear();
+        }
         Ok(json!({ "items": items, "next_cursor": Value::Null }))
     })
 }

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct Behaviour {
     /// Answer everything whatever `fields` says, as several CRMs do.
     pub ignore_fields: bool,
+    /// Say nothing of who was erased or merged.
+    pub forgets_the_gone: bool,
     /// What goes wrong.
     pub fault: Option<Fault>,
     /// For how many calls of the API it goes wrong; absent: until told otherwise.
@@ -60,6 +62,11 @@ pub enum Fault {
         /// Time between two bytes.
         #[serde(default = "drip_ms")]
         byte_every_ms: u64,
+    },
+    /// These members are left out of the records, as if hidden from the key's user.
+    HideMembers {
+        /// Which.
+        names: Vec<String>,
     },
     /// The company's bank account stands in the fields for phone numbers.
     IbanInPhone,

@@ -60,6 +60,9 @@ pub(crate) fn answer(request: &HttpRequest, fault: &Fault, answer: Value) -> Htt
             .finish(),
         Fault::SlowDrip { byte_every_ms } => drip(&answer, Duration::from_millis(*byte_every_ms)),
         Fault::IbanInPhone => HttpResponse::Ok().json(with_records(answer, iban_in_phone)),
+        Fault::HideMembers { names } => {
+            HttpResponse::Ok().json(with_records(answer, |record| without(record, names)))
+        }
         Fault::TooManyRequests { retry_after_s } => HttpResponse::TooManyRequests()
             .insert_header((header::RETRY_AFTER, retry_after_s.to_string()))
             .json(json!({"error": "too many requests"})),
@@ -155,6 +158,14 @@ fn wrong_types(record: &Value) -> Value {
         (name.clone(), wrong)
     });
     Value::Object(changed.collect())
+}
+
+fn without(record: &Value, names: &[String]) -> Value {
+    let mut record = record.clone();
+    if let Some(members) = record.as_object_mut() {
+        members.retain(|name, _| !names.contains(name));
+    }
+    record
 }
 
 fn iban_in_phone(record: &Value) -> Value {

@@ -23,8 +23,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use actix_web::dev::Server;
-use actix_web::http::header;
+use actix_web::dev::{Server, Service};
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{App as WebApp, HttpRequest, HttpServer};
 use anyhow::{Context, Result};
@@ -97,6 +97,12 @@ pub struct Running {
     pub server: Server,
 }
 
+/// What time it is here: whoever follows changes goes by this clock.
+fn http_date(now: Timestamp) -> HeaderValue {
+    let text = now.to_zoned(jiff::tz::TimeZone::UTC).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
 /// Opens the data and the port.
 pub fn start(settings: Settings) -> Result<Running> {
     let store = Store::open(settings.data, settings.recipe)?;
@@ -116,8 +122,18 @@ pub fn start(settings: Settings) -> Result<Running> {
         .with_context(|| format!("can't listen on {}: is something else there?", settings.listen))?;
     let address = listener.local_addr()?;
     let server = HttpServer::new(move || {
+        let told = app.clone();
         WebApp::new()
             .app_data(app.clone())
+            .wrap_fn(move |request, service| {
+                let time = http_date(told.now());
+                let answer = service.call(request);
+                async move {
+                    let mut answer = answer.await?;
+                    answer.headers_mut().insert(header::DATE, time);
+                    Ok(answer)
+                }
+            })
             .configure(api::routes)
             .configure(debug::routes)
             .configure(ui::routes)

@@ -86,6 +86,13 @@ async fn every_member_has_another_type_but_those_that_say_who_it_is() {
 }
 
 #[actix_web::test]
+async fn members_that_the_key_may_not_see_are_left_out() {
+    let crm = fault(json!({"kind": "hide_members", "names": ["phone"]})).await;
+    let one = crm.get("/api/v1/contacts/ct_1001").await;
+    assert!(one.get("phone").is_none() && one.get("email").is_some(), "{one}");
+}
+
+#[actix_web::test]
 async fn texts_that_are_not_utf8() {
     let crm = fault(json!({"kind": "broken_utf8"})).await;
     let body = crm.call(LIST).send().await.unwrap().bytes().await.unwrap();

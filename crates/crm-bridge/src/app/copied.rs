@@ -27,7 +27,8 @@ impl Bridge {
         let sync = self.sync.as_ref().filter(|_| self.policy.copy.is_some())?;
         let as_of = sync.copy_as_of()?;
         let fresh_ms = self.cache.fresh_ms.max(sync.settings.interval_ms * 2);
-        Some((as_of, self.clock.now().since_ms(as_of) < fresh_ms))
+        let is_fresh = self.clock.now().since_ms(as_of) < fresh_ms && !self.companies_change_unseen();
+        Some((as_of, is_fresh))
     }
 
     /// The customer of that id, if the copy has it. A copy that can't be read is as good as none.

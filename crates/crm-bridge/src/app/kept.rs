@@ -14,9 +14,32 @@ use crate::store::vault::Bond;
 pub struct Readings {
     /// What became of each listed field.
     pub fields: Vec<(usize, Reading)>,
+    /// Positions of those above that the CRM did not send at all, not even empty.
+    pub not_sent: Vec<usize>,
     /// What came past wall 2 when a test took it away.
     #[cfg(feature = "sabotage")]
     pub unlisted: Vec<(String, String)>,
+}
+
+impl Readings {
+    /// Takes what the CRM did not send from what it sent before: it leaves out what it hides, and a page of people comes
+    /// without their companies. True if anything was taken; then the whole is as old as the older part.
+    pub(super) fn fill_from(&mut self, older: Self) -> bool {
+        let mut filled = false;
+        for (position, reading) in older.fields {
+            if matches!(reading, Reading::Absent) {
+                continue;
+            }
+            match self.fields.iter_mut().find(|(known, _)| *known == position) {
+                Some((_, newer)) if self.not_sent.contains(&position) => *newer = reading,
+                Some(_) => continue,
+                None => self.fields.push((position, reading)),
+            }
+            filled = true;
+        }
+        self.fields.sort_by_key(|(position, _)| *position);
+        filled
+    }
 }
 
 /// One value as it lies sealed in the cache.
@@ -54,6 +77,7 @@ impl Bridge {
             .collect();
         Readings {
             fields,
+            not_sent: record.not_sent.clone(),
             #[cfg(feature = "sabotage")]
             unlisted: record.unlisted.clone(),
         }
@@ -118,6 +142,7 @@ impl Bridge {
         fields.sort_by_key(|(position, _)| *position);
         Some(Readings {
             fields,
+            not_sent: Vec::new(),
             #[cfg(feature = "sabotage")]
             unlisted: kept.unlisted,
         })

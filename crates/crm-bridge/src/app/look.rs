@@ -93,7 +93,10 @@ pub(super) async fn look(
     };
     let now = bridge.clock.now();
     let (known, to_keep) = match current(bridge, &customer.crm_id).await {
-        Ok(Current::Values(readings, as_of)) => {
+        Ok(Current::Values(mut readings, as_of)) => {
+            let older = old.filter(|_| !readings.not_sent.is_empty());
+            let filled = older.and_then(|old| readings.fill_from(old.readings).then_some(old.as_of));
+            let as_of = filled.map_or(as_of, |older| older.min(as_of));
             bridge.metrics.card(if as_of == now { "asked" } else { "copied" });
             let card = bridge.seal(&readings, customer.customer_ref.as_str(), as_of);
             let to_keep = card.map(|card| (customer.customer_ref, card));

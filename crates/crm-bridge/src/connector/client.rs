@@ -1,7 +1,7 @@
 //! Carries requests to the CRM and its answers back as raw bytes: proves who asks, pins addresses that the CRM named,
 //! and tells by status, headers and code what an answer means.
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap};
 use service_kit::{Clock, Timestamp};
 use url::Url;
 use zeroize::Zeroizing;
@@ -58,6 +58,8 @@ pub(super) struct Answered {
     pub(super) total: Option<u64>,
     /// Whether headers spoke of a limit.
     pub(super) limit_seen: bool,
+    /// The `Date` header.
+    pub(super) crm_time: Option<Timestamp>,
 }
 
 /// What one request is for.
@@ -128,8 +130,9 @@ impl Client {
         let link = page::link_header(headers);
         let total = page::content_range_total(headers);
         let limit_seen = speaks_of_a_limit(headers, &errand.profile.limits);
+        let crm_time = date(headers);
         let reply = self.reply(errand, response).await?;
-        Ok(Answered { reply, asked, base: base.clone(), link, total, limit_seen })
+        Ok(Answered { reply, asked, base: base.clone(), link, total, limit_seen, crm_time })
     }
 
     async fn reply(&self, errand: &Errand<'_>, response: reqwest::Response) -> Result<Reply, Failure> {
@@ -285,6 +288,12 @@ fn is_json(headers: &HeaderMap) -> bool {
     let Some(kind) = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()) else { return true };
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     kind == "application/json" || kind.ends_with("+json") || kind == "text/json"
+}
+
+/// What time it is for whoever answered (RFC 9110, section 6.6.1).
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    let text = headers.get(DATE)?.to_str().ok()?;
+    Some(Timestamp::from_ms(jiff::fmt::rfc2822::parse(text).ok()?.timestamp().as_millisecond()))
 }
 
 /// Whether a header speaks of a limit, whatever it says.

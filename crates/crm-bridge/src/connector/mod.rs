@@ -56,6 +56,10 @@ pub struct Found {
     pub capped: bool,
     /// Whether the answer's headers spoke of a limit.
     pub limit_seen: bool,
+    /// What time it was for the CRM when it answered (`Date`, RFC 9110, section 6.6.1), if it says so.
+    pub crm_time: Option<service_kit::Timestamp>,
+    /// How many records there are on all pages together, where the CRM says so.
+    pub total: Option<u64>,
 }
 
 type Outcome = Result<Arc<Found>, Trouble>;
@@ -393,7 +397,12 @@ impl Inner {
         shape: &Shape,
         mut answered: Answered,
     ) -> Result<Found, Trouble> {
-        let found = Found { limit_seen: answered.limit_seen, ..Found::default() };
+        let found = Found {
+            limit_seen: answered.limit_seen,
+            crm_time: answered.crm_time,
+            total: answered.total,
+            ..Found::default()
+        };
         let by_id = matches!(question, Question::ById(..));
         let answer = match std::mem::replace(&mut answered.reply, Reply::Nothing) {
             Reply::Body(answer) => answer,

@@ -8,7 +8,7 @@ use service_kit::Timestamp;
 use service_kit::http::current_request_id;
 
 use super::schema::{address_links, cards, customer_changes, customers, ticket_links};
-use super::{Person, Store, customer_ref_of, typed};
+use super::{Person, SealedCard, Store, customer_ref_of, sealed_card, typed};
 
 /// A merge leads to a merge leads to a merge; beyond this somebody runs in circles.
 const MERGES_MAX: usize = 8;
@@ -128,6 +128,36 @@ impl Store {
                     .load(conn)?;
                 let (ids, refs): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
                 Ok(ids.into_iter().zip(typed(refs)?).collect())
+            })
+            .await
+    }
+
+    /// The same with what is kept of each.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn known_cards(
+        &self,
+        source: String,
+        crm_ids: Vec<String>,
+    ) -> Result<Vec<(String, CustomerRef, Option<SealedCard>)>, DbError> {
+        type Row = (String, String, Option<(Vec<u8>, String, i64)>);
+        self.database
+            .read(move |conn| {
+                let rows: Vec<Row> = customers::table
+                    .left_join(cards::table.on(cards::customer_ref.eq(customers::customer_ref)))
+                    .filter(customers::source.eq(&source).and(customers::crm_id.eq_any(&crm_ids)))
+                    .filter(customers::erased_at.is_null().and(customers::merged_into.is_null()))
+                    .select((
+                        customers::crm_id,
+                        customers::customer_ref,
+                        (cards::sealed, cards::policy_hash, cards::as_of).nullable(),
+                    ))
+                    .load(conn)?;
+                let (refs, rest): (Vec<_>, Vec<_>) =
+                    rows.into_iter().map(|(id, customer_ref, card)| (customer_ref, (id, card))).unzip();
+                let all = rest.into_iter().zip(typed(refs)?);
+                Ok(all.map(|((id, card), customer_ref)| (id, customer_ref, card.map(sealed_card))).collect())
             })
             .await
     }

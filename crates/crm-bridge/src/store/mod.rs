@@ -284,12 +284,12 @@ fn customer_of(
         customer_ref,
         crm_id,
         erased,
-        card: card.map(|(sealed, policy_hash, as_of)| SealedCard {
-            sealed,
-            policy_hash,
-            as_of: Timestamp::from_ms(as_of),
-        }),
+        card: card.map(sealed_card),
     }))
+}
+
+fn sealed_card((sealed, policy_hash, as_of): (Vec<u8>, String, i64)) -> SealedCard {
+    SealedCard { sealed, policy_hash, as_of: Timestamp::from_ms(as_of) }
 }
 
 type CustomerRow = (String, bool, Option<(Vec<u8>, String, i64)>, Option<String>);
@@ -364,7 +364,13 @@ fn link_ticket(
     Ok(())
 }
 
+/// Keeps a card, unless its customer was erased since it was asked for.
 fn upsert_card(conn: &mut AnyConnection, customer_ref: &str, card: &SealedCard) -> Result<(), DbError> {
+    let there =
+        customers::table.filter(customers::customer_ref.eq(customer_ref).and(customers::erased_at.is_null()));
+    if !diesel::select(diesel::dsl::exists(there)).get_result::<bool>(conn)? {
+        return Ok(());
+    }
     let values = (
         cards::sealed.eq(&card.sealed),
         cards::policy_hash.eq(&card.policy_hash),

@@ -1,90 +1,14 @@
 //! Following the CRM: what changes there changes here, without asking for everything again.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-
 use bridge_contract::ViewerRole;
-use crm_bridge::app::sync::{Done, SyncError, run_due, take_hints};
+use crm_bridge::app::sync::{SyncError, run_due, take_hints};
 use crm_bridge::connector::hook::Hint;
 use crm_bridge::policy::Entity;
 use db_kit::testing::block_on;
-use sandbox_crm::behaviour::Behaviour;
-use serde_json::{Value, json};
-use service_kit::{Clock, Timestamp};
-use tempfile::TempDir;
+use serde_json::json;
 
-use crate::support::{CRM_KEY, Down, Town, field};
-
-/// A bridge and a CRM that live at the same time.
-struct Years {
-    town: Town,
-    crm_clock: Clock,
-    crm: actix_web::dev::ServerHandle,
-    _folder: TempDir,
-}
-
-impl Years {
-    async fn new(copy: bool, crowd: Option<u64>) -> Self {
-        let crm_clock = Clock::manual(Timestamp::from_ms(1_795_252_320_000));
-        let told = crm_clock.clone();
-        let running = sandbox_crm::start(sandbox_crm::Settings {
-            listen: "127.0.0.1:0".parse().unwrap(),
-            secret: CRM_KEY.to_owned(),
-            data: None,
-            recipe: sandbox_crm::Recipe {
-                seed: 7,
-                customers: 40,
-                marked: true,
-                today: jiff::civil::date(2026, 11, 21),
-            },
-            crowd,
-            webhook: None,
-            behaviour: Behaviour::default(),
-            clock: Arc::new(move || jiff::Timestamp::from_millisecond(told.now().ms()).unwrap()),
-        })
-        .unwrap();
-        let crm = running.server.handle();
-        tokio::task::spawn_local(running.server);
-        let folder = tempfile::tempdir().unwrap();
-        let policy = folder.path().join("policy.toml");
-        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../config/field-policy.toml");
-        let text = std::fs::read_to_string(root).unwrap();
-        let reason = "copy = \"customers phone in and the CRM is away at night\"\n\n[person.name]";
-        std::fs::write(&policy, if copy { text.replacen("[person.name]", reason, 1) } else { text }).unwrap();
-        let file = policy.display().to_string();
-        let url = format!("http://{}", running.address);
-        let settings = [("POLICY__FILE", file.as_str()), ("CRM__TOTAL_TIMEOUT_MS", "5000")];
-        let town = Town::beside(db_kit::Backend::Sqlite, &url, &settings, Down::None).await;
-        Self { town, crm_clock, crm, _folder: folder }
-    }
-
-    fn pass(&self, seconds: i64) {
-        self.town.clock.advance_ms(seconds * 1_000);
-        self.crm_clock.advance_ms(seconds * 1_000);
-    }
-
-    async fn run(&self) -> Done {
-        run_due(&self.town.bridge).await.unwrap()
-    }
-
-    async fn name_on_card(&self, ticket: u64, customer_ref: &str) -> Value {
-        let (status, card) = self.town.card(ticket, customer_ref, ViewerRole::Line3).await;
-        assert_eq!(status, 200, "{card}");
-        field(&card, "person.name")["value"].clone()
-    }
-
-    async fn merge(&self, id: &str, into: &str) {
-        let url = format!("{}/api/v1/contacts/{id}/merge", self.town.crm_url);
-        let request = self.town.http.post(url).bearer_auth(CRM_KEY).json(&json!({ "into": into }));
-        assert_eq!(request.send().await.unwrap().status(), 204);
-    }
-}
-
-impl Drop for Years {
-    fn drop(&mut self) {
-        drop(self.crm.stop(false));
-    }
-}
+use crate::support::field;
+use crate::years::Years;
 
 #[test]
 fn a_change_in_the_crm_reaches_the_kept_card_of_somebody_who_wrote_and_of_nobody_else() {
@@ -255,13 +179,136 @@ fn reconciliation_finds_who_is_gone_without_a_word() {
         let years = Years::new(false, None).await;
         let contacts = years.town.contacts().await;
         let customer_ref = years.town.matched(1, contacts[0]["email"].as_str().unwrap()).await;
+        years.town.behave(json!({ "forgets_the_gone": true })).await;
         years.run().await;
         years.town.erase_contact(contacts[0]["id"].as_str().unwrap()).await;
-        // The tombstone is far beyond the overlap when this bridge comes back.
-        years.crm_clock.advance_ms(90_000_000);
-        years.town.clock.advance_ms(90_000_000);
+        years.pass(60);
+        assert_eq!(years.run().await.erased, 0);
+        years.pass(90_000);
         let done = years.run().await;
         assert_eq!(done.erased, 1);
         assert_eq!(years.town.card(1, &customer_ref, ViewerRole::Line1).await.0, 410);
+    });
+}
+
+#[test]
+fn who_is_gone_without_a_word_leaves_the_copy_with_the_next_walk() {
+    block_on(async {
+        let years = Years::new(true, Some(1_000)).await;
+        years.town.behave(json!({ "forgets_the_gone": true })).await;
+        years.run().await;
+        years.town.erase_contact("cr_0000500").await;
+        let store = years.town.bridge.sync.as_ref().unwrap().store.clone();
+        years.pass(60);
+        years.run().await;
+        assert!(store.row("cr_0000500").await.unwrap().is_some(), "nobody has said so");
+        years.pass(90_000);
+        years.run().await;
+        years.run().await;
+        assert!(store.row("cr_0000500").await.unwrap().is_none());
+        assert_eq!(store.rows().await.unwrap(), 999, "and nobody else has left");
+        let walked = store.feed("reconcile").await.unwrap().unwrap();
+        assert_eq!((walked.mark, walked.records), (None, 999));
+    });
+}
+
+#[test]
+fn changes_are_followed_by_the_crms_clock_however_far_off_it_is() {
+    const HOUR_MS: i64 = 3_600_000;
+    block_on(async {
+        for ahead_ms in [-2 * HOUR_MS, 2 * HOUR_MS, -400 * 24 * HOUR_MS, 400 * 24 * HOUR_MS] {
+            let years = Years::new(false, None).await;
+            years.crm_clock.advance_ms(ahead_ms);
+            let contact = years.town.contacts().await[0].clone();
+            let customer_ref = years.town.matched(1, contact["email"].as_str().unwrap()).await;
+            for name in ["First", "Second"] {
+                years.run().await;
+                years.pass(60);
+                let change = json!({ "full_name": name });
+                years.town.change_contact(contact["id"].as_str().unwrap(), change).await;
+                years.pass(60);
+                years.run().await;
+                assert_eq!(years.name_on_card(1, &customer_ref).await, name, "{ahead_ms} ms ahead");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_record_from_the_future_does_not_end_the_following() {
+    block_on(async {
+        let years = Years::new(false, None).await;
+        let contacts = years.town.contacts().await;
+        let id = |position: usize| contacts[position]["id"].as_str().unwrap().to_owned();
+        let customer_ref = years.town.matched(1, contacts[0]["email"].as_str().unwrap()).await;
+        years.run().await;
+        years.crm_clock.advance_ms(3_600_000);
+        years.town.change_contact(&id(1), json!({ "full_name": "Typed with a wrong clock" })).await;
+        years.crm_clock.advance_ms(-3_600_000);
+        years.pass(60);
+        years.run().await;
+        years.town.change_contact(&id(0), json!({ "full_name": "Changed since" })).await;
+        years.pass(60);
+        years.run().await;
+        assert_eq!(years.name_on_card(1, &customer_ref).await, "Changed since");
+    });
+}
+
+#[test]
+fn a_card_is_not_known_to_be_true_while_a_hint_waits() {
+    block_on(async {
+        let years = Years::new(false, None).await;
+        years.run().await;
+        years.pass(60);
+        years.run().await;
+        let contact = years.town.contacts().await[0].clone();
+        let customer_ref = years.town.matched(1, contact["email"].as_str().unwrap()).await;
+        let store = years.town.bridge.sync.as_ref().unwrap().store.clone();
+        let now = years.town.clock.now();
+        store
+            .hint(vec![contact["id"].as_str().unwrap().to_owned()], now, now.plus_ms(10_000_000), 10)
+            .await
+            .unwrap();
+        for _ in 0..20 {
+            years.pass(60);
+            years.run().await;
+        }
+        let calls = years.town.crm_calls().await;
+        years.name_on_card(1, &customer_ref).await;
+        assert_eq!(years.town.crm_calls().await, calls + 1, "the CRM is asked");
+    });
+}
+
+#[test]
+fn what_the_crm_hides_is_kept_and_what_it_empties_is_not() {
+    block_on(async {
+        let years = Years::new(false, None).await;
+        let contact = years.town.contacts().await[0].clone();
+        let id = contact["id"].as_str().unwrap();
+        let customer_ref = years.town.matched(1, contact["email"].as_str().unwrap()).await;
+        let on_card = async |name: &str| {
+            let (_, card) = years.town.card(1, &customer_ref, ViewerRole::Line3).await;
+            field(&card, name).clone()
+        };
+        let (language, title) = (on_card("person.language").await, on_card("person.job_title").await);
+        assert_eq!(
+            (&title["kind"], &language["kind"]),
+            (&json!("text"), &json!("text")),
+            "{title} {language}"
+        );
+        years.run().await;
+        years.pass(60);
+        years.town.behave(json!({"fault": {"kind": "hide_members", "names": ["job_title"]}})).await;
+        years.town.change_contact(id, json!({ "full_name": "Renamed", "language": "" })).await;
+        years.pass(60);
+        years.run().await;
+        assert_eq!(years.name_on_card(1, &customer_ref).await, "Renamed");
+        assert_eq!(on_card("person.job_title").await, title, "hidden by the CRM");
+        assert_eq!(on_card("person.language").await["kind"], "empty", "emptied in the CRM");
+        // Asked while somebody looks, the same holds; but a kept value does not live for ever.
+        years.pass(3_600);
+        assert_eq!(on_card("person.job_title").await, title);
+        years.pass(40 * 86_400);
+        assert_eq!(on_card("person.job_title").await["kind"], "empty");
     });
 }

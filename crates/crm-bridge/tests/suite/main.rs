@@ -24,3 +24,4 @@ mod tokens;
 mod tryton;
 mod walls;
 mod wire;
+mod years;

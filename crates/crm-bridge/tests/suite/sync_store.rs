@@ -70,7 +70,7 @@ both_databases! {
         store.remove_rows(vec!["c2".into()]).await.unwrap();
         assert_eq!((store.row("c2").await.unwrap(), found(store, 22).await), (None, vec![]));
         store.replace_rows(None, "h2", 2, vec![row(1, "a", &[11])]).await.unwrap();
-        assert_eq!(store.remove_unseen(2, 10).await.unwrap(), ["c4"]);
+        assert_eq!(store.unseen(2, 10).await.unwrap(), ["c4"]);
         store.clear_copy().await.unwrap();
         assert_eq!((store.rows().await.unwrap(), found(store, 11).await), (0, vec![]));
         store.append_page("person", feed.clone(), "h3", vec![row(1, "x", &[11]), row(1, "y", &[11])]).await.unwrap();

@@ -64,20 +64,36 @@ impl Run<'_> {
             }
         }
         let ids = alive.iter().filter_map(|record| record.id.clone()).collect();
-        let known = self.bridge.store.known(self.source(), ids).await?;
+        let known = self.bridge.store.known_cards(self.source(), ids).await?;
         let mut cards: Vec<(CustomerRef, SealedCard)> = Vec::new();
-        for (crm_id, customer_ref) in known {
+        for (crm_id, customer_ref, kept) in known {
             let Some(record) = alive.iter().find(|record| record.id.as_deref() == Some(&crm_id)) else {
                 continue;
             };
-            let readings = self.bridge.type_record(record);
-            let card = self.bridge.seal(&readings, customer_ref.as_str(), now).ok_or(SyncError::Seal)?;
+            let mut readings = self.bridge.type_record(record);
+            let older = kept.and_then(|kept| {
+                let older = self.bridge.open(&kept, customer_ref.as_str())?;
+                readings.fill_from(older).then_some(kept.as_of)
+            });
+            let as_of = older.map_or(now, |older| older.min(now));
+            let card = self.bridge.seal(&readings, customer_ref.as_str(), as_of).ok_or(SyncError::Seal)?;
             cards.push((customer_ref, card));
         }
         if !cards.is_empty() {
             self.bridge.store.keep_cards(cards).await?;
         }
         Ok(alive)
+    }
+
+    /// Single records, as the CRM has them now, into kept cards and the copy.
+    pub(super) async fn take(&mut self, records: &[Record], now: Timestamp) -> Result<(), SyncError> {
+        let alive = self.renew(records, now).await?;
+        if self.copies() {
+            let rows = alive.iter().filter_map(|record| self.bridge.row(record, now)).collect();
+            let pass = self.sync.store.feed(super::people::NAME).await?.map_or(1, |feed| feed.pass);
+            self.sync.store.replace_rows(None, &self.bridge.policy_hash(), pass, rows).await?;
+        }
+        Ok(())
     }
 
     /// The CRM says that a person is gone.

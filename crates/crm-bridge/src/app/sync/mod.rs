@@ -12,6 +12,7 @@
 mod keep;
 mod news;
 mod people;
+mod progress;
 mod reconcile;
 
 pub(super) use self::keep::{copy_bond, short};
@@ -128,18 +129,21 @@ impl Sync {
         self.state.followed_from.store(0, Ordering::Relaxed);
     }
 
-    fn note_followed(&self, feed: &Feed, all_well: bool, copies: bool) {
-        let Some(to) = feed.ended_well_at.filter(|_| all_well) else {
-            self.state.followed_from.store(0, Ordering::Relaxed);
-            return;
-        };
-        let from = self.state.followed_from.load(Ordering::Relaxed);
-        if from == 0 {
-            self.state.followed_from.store(to.ms(), Ordering::Relaxed);
-        }
-        self.state.followed_to.store(to.ms(), Ordering::Relaxed);
+    /// The feed of people is up to date; `confirms` if that goes for everything else that a card shows, too.
+    fn note_followed(&self, feed: &Feed, confirms: bool, copies: bool) {
+        let Some(to) = feed.ended_well_at else { return };
+        let to = to.ms();
         if copies && feed.phase == Phase::Delta {
-            self.state.copy_complete.store(to.ms(), Ordering::Relaxed);
+            self.state.copy_complete.store(to, Ordering::Relaxed);
+        }
+        if confirms {
+            // A card from before the thread was lost is not confirmed by what came after.
+            if self.state.followed_from.load(Ordering::Relaxed) == 0 {
+                self.state.followed_from.store(to, Ordering::Relaxed);
+            }
+            self.state.followed_to.store(to, Ordering::Relaxed);
+        } else {
+            self.state.followed_from.store(0, Ordering::Relaxed);
         }
     }
 }
@@ -187,8 +191,11 @@ impl Run<'_> {
         let children = self.follow_children().await?;
         let gone = self.follow_gone().await?;
         self.reconcile_when_due().await?;
-        // Without tombstones a card stays true only until it is asked for again.
-        self.sync.note_followed(&person, children && gone, self.copies());
+        // Without tombstones, or with a company that changes on its own, a card stays true only until it is asked for again.
+        let confirms = children && gone && !self.bridge.companies_change_unseen();
+        if self.sync.store.hints_waiting().await? == 0 || !confirms {
+            self.sync.note_followed(&person, confirms, self.copies());
+        }
         Ok(())
     }
 
@@ -222,13 +229,17 @@ impl Run<'_> {
 
     /// Notes a trouble with a feed, for `sync status`, and passes it on.
     async fn failed<T>(&self, name: &str, feed: &Feed, trouble: Trouble) -> Result<T, SyncError> {
-        let feed = Feed {
-            trouble: Some(trouble.as_str().to_owned()),
-            trouble_at: Some(self.bridge.clock.now()),
-            ..feed.clone()
-        };
-        self.sync.store.set_feed(name, feed).await?;
+        self.sync.store.set_feed(name, progress::troubled(feed, trouble, self.bridge.clock.now())).await?;
         Err(trouble.into())
+    }
+}
+
+impl Bridge {
+    /// Whether cards show something of a company that is a record of its own in the CRM. Such records are neither
+    /// followed nor copied.
+    pub(super) fn companies_change_unseen(&self) -> bool {
+        self.connector.profile().linked_company().is_some()
+            && self.policy.fields.iter().any(|field| field.entity == Entity::Company)
     }
 }
 

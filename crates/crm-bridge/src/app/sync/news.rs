@@ -1,8 +1,10 @@
 //! What the feed of people does not say: tombstones, changes of what hangs on a person, and hints of webhooks.
 
+use std::sync::Arc;
+
 use service_kit::Timestamp;
 
-use super::people::{ended, mark_of, progress};
+use super::progress::{begun, ended, mark_of, progress};
 use super::{Run, SyncError};
 use crate::connector::Found;
 use crate::connector::ask::{PageMark, Question};
@@ -15,6 +17,14 @@ const PAGES_MAX: u32 = 1_000;
 const HINT_ATTEMPTS_MAX: i64 = 6;
 const HINT_RETRY_MS: i64 = 30_000;
 
+/// A feed beside that of the people, while it is read.
+struct News {
+    name: String,
+    feed: Feed,
+    is_at_its_end: bool,
+    pages: u32,
+}
+
 impl Run<'_> {
     /// Follows tombstones. False if this CRM has none.
     pub(super) async fn follow_gone(&mut self) -> Result<bool, SyncError> {
@@ -23,9 +33,9 @@ impl Run<'_> {
             return Ok(person.deleted.is_some());
         }
         let question = |since, mark| Question::Gone { since, mark };
-        let Some(pages) = self.read_feed("gone", question).await? else { return Ok(true) };
-        let now = self.bridge.clock.now();
-        for found in &pages {
+        let Some(mut news) = self.begin_news("gone").await? else { return Ok(true) };
+        while let Some(found) = self.next_news(&mut news, question).await? {
+            let now = self.bridge.clock.now();
             for record in &found.records {
                 match (&record.id, &record.merged_into) {
                     (Some(id), Some(into)) => self.merged(id, into, now).await?,
@@ -33,6 +43,7 @@ impl Run<'_> {
                     (None, _) => {}
                 }
             }
+            self.dealt_with(&mut news, &found).await?;
         }
         Ok(true)
     }
@@ -42,57 +53,76 @@ impl Run<'_> {
     pub(super) async fn follow_children(&mut self) -> Result<bool, SyncError> {
         for feed in 0..self.bridge.connector.profile().person.children.len() {
             let question = move |since, mark| Question::Children { feed, since, mark };
-            let Some(pages) = self.read_feed(&format!("child {feed}"), question).await? else { continue };
-            let parents =
-                pages.iter().flat_map(|found| &found.records).filter_map(|child| child.parent.clone());
-            let mut parents: Vec<String> = parents.collect();
-            parents.sort_unstable();
-            parents.dedup();
-            if !self.copies() {
-                let known = self.bridge.store.known(self.source(), parents).await?;
-                parents = known.into_iter().map(|(crm_id, _)| crm_id).collect();
+            let Some(mut news) = self.begin_news(&format!("child {feed}")).await? else { continue };
+            while let Some(found) = self.next_news(&mut news, question).await? {
+                let parents = found.records.iter().filter_map(|child| child.parent.clone());
+                self.fetch_again(parents.collect()).await?;
+                self.dealt_with(&mut news, &found).await?;
             }
-            let now = self.bridge.clock.now();
-            let room = self.sync.settings.hints_waiting_max;
-            self.sync.store.hint(parents, now, now, room).await?;
         }
         self.follow_hints().await?;
         Ok(true)
     }
 
-    /// Reads a feed from where it was left to its end, if it is due.
-    async fn read_feed(
-        &mut self,
-        name: &str,
-        question: impl Fn(Timestamp, Option<PageMark>) -> Question,
-    ) -> Result<Option<Vec<std::sync::Arc<Found>>>, SyncError> {
+    /// Has those fetched again who concern us.
+    async fn fetch_again(&self, mut ids: Vec<String>) -> Result<(), SyncError> {
+        ids.sort_unstable();
+        ids.dedup();
+        if !self.copies() {
+            let known = self.bridge.store.known(self.source(), ids).await?;
+            ids = known.into_iter().map(|(crm_id, _)| crm_id).collect();
+        }
+        let now = self.bridge.clock.now();
+        // A feed is never read twice, so what it names always has room.
+        self.sync.store.hint(ids, now, now, i64::MAX).await?;
+        Ok(())
+    }
+
+    /// A feed beside that of the people, where it was left; none if it is not due.
+    async fn begin_news(&self, name: &str) -> Result<Option<News>, SyncError> {
         let now = self.bridge.clock.now();
         let feed = match self.sync.store.feed(name).await? {
             Some(feed) => feed,
-            None => Feed { since: Some(now), ..Feed::new(Phase::Delta, "") },
+            // From when on people are followed, by the CRM's clock.
+            None => {
+                let people = self.sync.store.feed(super::people::NAME).await?;
+                let since = people.and_then(|feed| feed.since).unwrap_or(now);
+                Feed { since: Some(since), ..Feed::new(Phase::Delta, "") }
+            }
         };
         if !self.is_due(&feed, self.sync.settings.interval_ms) {
             return Ok(None);
         }
-        // Read whole, dealt with whole: a crash in between reads it again, which does no harm.
-        let mut feed = Feed { run_started_at: Some(now), mark: None, ..feed };
-        let since = feed.since.unwrap_or(now).plus_ms(-self.overlap_ms());
-        let mut pages = Vec::new();
-        for _ in 0..PAGES_MAX {
-            let found = match self.bridge.connector.ask_in_background(question(since, mark_of(&feed))).await {
-                Ok(found) => found,
-                Err(trouble) => return self.failed(name, &feed, trouble).await,
-            };
-            self.done.requests += 1;
-            progress(&mut feed, &found);
-            pages.push(found);
-            if feed.mark.is_none() {
-                break;
-            }
+        let feed = begun(feed, now);
+        Ok(Some(News { name: name.to_owned(), feed, is_at_its_end: false, pages: 0 }))
+    }
+
+    /// The feed's next page; none after the last.
+    async fn next_news(
+        &mut self,
+        news: &mut News,
+        question: impl Fn(Timestamp, Option<PageMark>) -> Question,
+    ) -> Result<Option<Arc<Found>>, SyncError> {
+        if news.is_at_its_end || news.pages >= PAGES_MAX {
+            return Ok(None);
         }
-        feed.since = feed.since.max(feed.newest).max(feed.run_started_at);
-        self.sync.store.set_feed(name, ended(feed, now)).await?;
-        Ok(Some(pages))
+        let since = news.feed.since.unwrap_or_default().plus_ms(-self.overlap_ms());
+        self.done.requests += 1;
+        news.pages += 1;
+        match self.bridge.connector.ask_in_background(question(since, mark_of(&news.feed))).await {
+            Ok(found) => Ok(Some(found)),
+            Err(trouble) => self.failed(&news.name, &news.feed, trouble).await,
+        }
+    }
+
+    /// Only now is a page behind us: after a crash before this it is read again, which does no harm.
+    async fn dealt_with(&self, news: &mut News, found: &Found) -> Result<(), SyncError> {
+        progress(&mut news.feed, found);
+        if news.feed.mark.is_none() {
+            news.is_at_its_end = true;
+            news.feed = ended(news.feed.clone(), found, self.bridge.clock.now());
+        }
+        Ok(self.sync.store.set_feed(&news.name, news.feed.clone()).await?)
     }
 
     /// Fetches again what was named.
@@ -119,12 +149,7 @@ impl Run<'_> {
         if found.records.is_empty() {
             self.really_gone(&hint.crm_id, now).await?;
         } else if found.records.iter().all(|record| same(record.id.as_deref())) {
-            let alive = self.renew(&found.records, now).await?;
-            if self.copies() {
-                let rows = alive.iter().filter_map(|record| self.bridge.row(record, now)).collect();
-                let pass = self.sync.store.feed("person").await?.map_or(1, |feed| feed.pass);
-                self.sync.store.replace_rows(None, &self.bridge.policy_hash(), pass, rows).await?;
-            }
+            self.take(&found.records, now).await?;
         }
         Ok(self.sync.store.hint_done(hint.clone()).await?)
     }

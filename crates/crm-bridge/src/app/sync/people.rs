@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use service_kit::Timestamp;
 
+use super::progress::{beginning, begun, ended, mark_of, progress};
 use super::{Run, SyncError};
 use crate::connector::Found;
-use crate::connector::ask::{PageMark, Question};
+use crate::connector::ask::Question;
 use crate::connector::trouble::Trouble;
 use crate::policy::Entity;
 use crate::store::sync::{Feed, Phase};
 
-const NAME: &str = "person";
+pub(super) const NAME: &str = "person";
 /// Pages of one run; the next run goes on.
 const PAGES_MAX: u32 = 20_000;
 /// Pages between two renewals of the lease.
@@ -37,18 +38,32 @@ impl Run<'_> {
         }
         self.sync.forget_copy();
         self.sync.store.clear_copy().await?;
-        // Who is not copied is followed from now on: what was before is asked for when somebody writes.
-        let since = (phase == Phase::Delta).then(|| self.bridge.clock.now());
-        let feed = Feed { since, ..Feed::new(phase, &plan) };
+        self.put_off_reconciling().await?;
+        let feed = Feed::new(phase, &plan);
+        let feed = match phase {
+            Phase::First => feed,
+            Phase::Delta => Feed { since: Some(self.now_in_the_crm(&feed).await?), ..feed },
+        };
         self.sync.store.set_feed(NAME, feed.clone()).await?;
         Ok(feed)
+    }
+
+    /// Who is not copied is followed from now on: what was before is asked for when somebody writes.
+    async fn now_in_the_crm(&self, feed: &Feed) -> Result<Timestamp, SyncError> {
+        let question = Question::Page { entity: Entity::Person, size: 1, mark: None };
+        match self.bridge.connector.ask_in_background(question).await {
+            Ok(found) => Ok(beginning(&found, self.bridge.clock.now())),
+            Err(trouble) => self.failed(NAME, feed, trouble).await,
+        }
     }
 
     /// The first copy. While one page is written the next is asked for.
     async fn copy(&mut self, mut feed: Feed) -> Result<Feed, SyncError> {
         let policy = self.bridge.policy_hash();
-        feed.run_started_at = feed.run_started_at.or_else(|| Some(self.bridge.clock.now()));
+        feed = begun(feed, self.bridge.clock.now());
         let mut found = self.page(&feed, Phase::First).await?;
+        // What changes from here on is asked for when the copy is complete.
+        feed.since = feed.since.or_else(|| Some(beginning(&found, self.bridge.clock.now())));
         for pages in 1..=PAGES_MAX {
             let now = self.bridge.clock.now();
             let rows = found.records.iter().filter(|record| !record.deleted && record.merged_into.is_none());
@@ -58,9 +73,8 @@ impl Run<'_> {
             let written = self.sync.store.append_page(NAME, feed.clone(), &policy, rows);
             if feed.mark.is_none() {
                 written.await?;
-                feed.since = earlier(feed.newest, feed.run_started_at);
-                feed = ended(feed, now);
-                feed.phase = Phase::Delta;
+                let since = feed.since;
+                feed = Feed { phase: Phase::Delta, since, ..ended(feed, &found, now) };
                 self.sync.store.finish_copy(NAME, feed.clone()).await?;
                 tracing::info!(
                     sync.records = feed.records,
@@ -91,18 +105,15 @@ impl Run<'_> {
         if !self.is_due(&feed, self.sync.settings.interval_ms) {
             return Ok(feed);
         }
-        if feed.mark.is_none() {
-            feed.run_started_at = Some(self.bridge.clock.now());
-            feed.records = 0;
-        }
+        feed = begun(feed, self.bridge.clock.now());
         for pages in 1..=PAGES_MAX {
             let found = self.page(&feed, Phase::Delta).await?;
             let now = self.bridge.clock.now();
             let alive = self.renew(&found.records, now).await?;
             progress(&mut feed, &found);
-            if feed.mark.is_none() {
-                feed.since = feed.since.max(feed.newest);
-                feed = ended(feed, now);
+            let goes_on = found.capped && self.go_on_behind(&mut feed)?;
+            if feed.mark.is_none() && !goes_on {
+                feed = ended(feed, &found, now);
             }
             if self.copies() {
                 let rows = alive.iter().filter_map(|record| self.bridge.row(record, now)).collect();
@@ -111,7 +122,7 @@ impl Run<'_> {
             } else {
                 self.sync.store.set_feed(NAME, feed.clone()).await?;
             }
-            if feed.mark.is_none() {
+            if feed.mark.is_none() && !goes_on {
                 return Ok(feed);
             }
             if pages.is_multiple_of(LEASE_EVERY) {
@@ -119,6 +130,18 @@ impl Run<'_> {
             }
         }
         Ok(feed)
+    }
+
+    /// The CRM shows no more of this question than it has: the next one is about what is newer.
+    fn go_on_behind(&self, feed: &mut Feed) -> Result<bool, SyncError> {
+        match feed.newest {
+            // With the overlap the next question begins before it, so it must have got further than that.
+            Some(newest) if feed.since.is_none_or(|since| newest.since_ms(since) > self.overlap_ms()) => {
+                feed.since = Some(newest);
+                Ok(true)
+            }
+            _ => Err(SyncError::Crm(Trouble::PagingLoop)),
+        }
     }
 
     async fn page(&self, feed: &Feed, phase: Phase) -> Result<Arc<Found>, SyncError> {
@@ -139,34 +162,5 @@ impl Run<'_> {
             }
         };
         self.bridge.connector.ask_in_background(question).await
-    }
-}
-
-/// Where a feed was left.
-pub(super) fn mark_of(feed: &Feed) -> Option<PageMark> {
-    feed.mark.as_deref().and_then(|mark| PageMark::from_text(mark).ok())
-}
-
-/// A page was read: counts it and moves the mark.
-pub(super) fn progress(feed: &mut Feed, found: &Found) {
-    feed.records = feed.records.saturating_add(i64::try_from(found.records.len()).unwrap_or(0));
-    let newest = found.records.iter().filter_map(|record| record.updated_at).max();
-    feed.newest = feed.newest.max(newest);
-    feed.mark = found.next.as_ref().map(PageMark::to_text);
-    feed.trouble = None;
-    feed.trouble_at = None;
-}
-
-/// A run has come to its end.
-pub(super) fn ended(feed: Feed, now: Timestamp) -> Feed {
-    let ended_well_at = feed.run_started_at.or(Some(now));
-    Feed { ended_well_at, run_started_at: None, mark: None, ..feed }
-}
-
-/// The earlier of both, if there are both.
-fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
     }
 }

@@ -1,44 +1,49 @@
 //! Now and then: is everybody we know still there? Finds what no feed told, such as deletions in a CRM that leaves no
-//! tombstones.
+//! tombstones. Those we know are asked about one by one; where everybody is copied, all pages are read once more.
 
+use super::progress::{mark_of, progress};
 use super::{Run, SyncError};
 use crate::connector::ask::Question;
 use crate::policy::Entity;
 use crate::store::sync::{Feed, Phase};
 
-const NAME: &str = "reconcile";
+pub(super) const NAME: &str = "reconcile";
 /// Customers asked about in one run; the next run goes on.
 const A_RUN: i64 = 50;
+/// In the place of a page's mark: all pages are read.
+const UNSEEN: &str = "unseen";
+/// Pages read again in one run: hints and changes come first after each.
+const PAGES_A_RUN: u32 = 50;
 
 impl Run<'_> {
-    /// Asks about some of those we know, one by one, if a walk is due or under way.
+    /// Goes on with a walk if one is due or under way.
     pub(super) async fn reconcile_when_due(&mut self) -> Result<(), SyncError> {
-        let now = self.bridge.clock.now();
         let feed = match self.sync.store.feed(NAME).await? {
             Some(feed) => feed,
             // The first walk is due one interval after the beginning.
-            None => {
-                let feed = Feed { ended_well_at: Some(now), ..Feed::new(Phase::Delta, "") };
-                return Ok(self.sync.store.set_feed(NAME, feed).await?);
-            }
+            None => return self.put_off_reconciling().await,
         };
         if !self.is_due(&feed, self.sync.settings.reconcile_ms) {
             return Ok(());
         }
+        if self.copies() { self.walk_everybody(feed).await } else { self.walk_the_known(feed).await }
+    }
+
+    /// The next walk is due one interval from now.
+    pub(super) async fn put_off_reconciling(&self) -> Result<(), SyncError> {
+        let feed = Feed { ended_well_at: Some(self.bridge.clock.now()), ..Feed::new(Phase::Delta, "") };
+        Ok(self.sync.store.set_feed(NAME, feed).await?)
+    }
+
+    /// Asks about some of those we know, one by one.
+    async fn walk_the_known(&mut self, feed: Feed) -> Result<(), SyncError> {
+        let now = self.bridge.clock.now();
         let after = feed.mark.clone().unwrap_or_default();
         let some = self.bridge.store.known_after(self.source(), after, A_RUN).await?;
         for (crm_id, _) in &some {
-            let question = Question::ById(Entity::Person, crm_id.clone());
-            match self.bridge.connector.ask_in_background(question).await {
-                Ok(found) if found.records.is_empty() => self.really_gone(crm_id, now).await?,
-                Ok(found) => {
-                    let same = found.records.iter().all(|record| record.id.as_deref() == Some(crm_id));
-                    if same {
-                        self.renew(&found.records, now).await?;
-                    }
-                }
-                Err(trouble) if trouble.concerns_all() => return self.failed(NAME, &feed, trouble).await,
-                Err(_) => {}
+            match self.ask_again(crm_id).await {
+                Err(SyncError::Crm(trouble)) => return self.failed(NAME, &feed, trouble).await,
+                other => other?,
             }
         }
         let last = some.last().map(|(_, customer_ref)| customer_ref.as_str().to_owned());
@@ -49,8 +54,77 @@ impl Run<'_> {
             records: if feed.mark.is_none() { walked } else { feed.records + walked },
             ended_well_at: if whole { Some(now) } else { feed.ended_well_at },
             pass: feed.pass + i64::from(whole),
+            trouble: None,
+            trouble_at: None,
             ..feed
         };
         Ok(self.sync.store.set_feed(NAME, feed).await?)
+    }
+
+    /// Reads some pages of everybody again. Of the copy's customers who were on none of them the CRM is asked one by one:
+    /// pages shift while they are read.
+    async fn walk_everybody(&mut self, mut feed: Feed) -> Result<(), SyncError> {
+        let mut people = self.sync.store.feed(super::people::NAME).await?.unwrap_or(feed.clone());
+        if feed.phase == Phase::Delta && feed.mark.is_none() {
+            // From here on whatever is written into the copy has been seen.
+            people.pass += 1;
+            self.sync.store.set_feed(super::people::NAME, people.clone()).await?;
+            feed = Feed { phase: Phase::First, records: 0, ..feed };
+        }
+        for _ in 0..PAGES_A_RUN {
+            if feed.phase == Phase::Delta {
+                break;
+            }
+            let size = self.bridge.connector.page_size(Entity::Person);
+            let question = Question::Page { entity: Entity::Person, size, mark: mark_of(&feed) };
+            let found = match self.bridge.connector.ask_in_background(question).await {
+                Ok(found) => found,
+                Err(trouble) => return self.failed(NAME, &feed, trouble).await,
+            };
+            let now = self.bridge.clock.now();
+            let alive = self.renew(&found.records, now).await?;
+            let rows = alive.iter().filter_map(|record| self.bridge.row(record, now)).collect();
+            progress(&mut feed, &found);
+            if feed.mark.is_none() {
+                feed = Feed { phase: Phase::Delta, mark: Some(UNSEEN.to_owned()), ..feed };
+            }
+            let progress = Some((NAME.to_owned(), feed.clone()));
+            self.sync.store.replace_rows(progress, &self.bridge.policy_hash(), people.pass, rows).await?;
+        }
+        if feed.phase == Phase::Delta { self.ask_for_unseen(feed, people.pass).await } else { Ok(()) }
+    }
+
+    async fn ask_for_unseen(&mut self, feed: Feed, pass: i64) -> Result<(), SyncError> {
+        let unseen = self.sync.store.unseen(pass, A_RUN).await?;
+        for crm_id in &unseen {
+            match self.ask_again(crm_id).await {
+                Err(SyncError::Crm(trouble)) => return self.failed(NAME, &feed, trouble).await,
+                other => other?,
+            }
+        }
+        if unseen.is_empty() {
+            let ended_well_at = Some(self.bridge.clock.now());
+            let feed = Feed { mark: None, ended_well_at, pass, ..feed };
+            self.sync.store.set_feed(NAME, feed).await?;
+        }
+        Ok(())
+    }
+
+    /// What does the CRM say of somebody whom we have? A trouble that concerns this one record only is left alone; in a
+    /// copy, where it would come up again and again, the record goes.
+    async fn ask_again(&mut self, crm_id: &str) -> Result<(), SyncError> {
+        let now = self.bridge.clock.now();
+        let question = Question::ById(Entity::Person, crm_id.to_owned());
+        match self.bridge.connector.ask_in_background(question).await {
+            Ok(found) if found.records.is_empty() => self.really_gone(crm_id, now).await,
+            Ok(found) if found.records.iter().all(|record| record.id.as_deref() == Some(crm_id)) => {
+                self.take(&found.records, now).await
+            }
+            Err(trouble) if trouble.concerns_all() => Err(trouble.into()),
+            Ok(_) | Err(_) if self.copies() => {
+                Ok(self.sync.store.remove_rows(vec![crm_id.to_owned()]).await?)
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 }

@@ -163,20 +163,15 @@ impl SyncStore {
             .await
     }
 
-    /// Removes up to `limit` rows that the walk of that number did not see, and answers their ids.
+    /// Up to `limit` customers of the copy whom the walk of that number did not see.
     ///
     /// # Errors
     /// [`DbError`].
-    pub async fn remove_unseen(&self, pass: i64, limit: i64) -> Result<Vec<String>, DbError> {
+    pub async fn unseen(&self, pass: i64, limit: i64) -> Result<Vec<String>, DbError> {
         self.database
-            .write(move |conn| {
-                let ids: Vec<String> = mirror::table
-                    .filter(mirror::pass.lt(pass))
-                    .select(mirror::crm_id)
-                    .limit(limit)
-                    .load(conn)?;
-                remove(conn, &ids.iter().map(String::as_str).collect::<Vec<_>>())?;
-                Ok(ids)
+            .read(move |conn| {
+                let unseen = mirror::table.filter(mirror::pass.lt(pass)).select(mirror::crm_id);
+                Ok(unseen.limit(limit).load(conn)?)
             })
             .await
     }

@@ -1,0 +1,93 @@
+//! How far a feed is, and from when on it is asked the next time. Times of change are told by the CRM's clock, so that
+//! clock decides: what it said in the records, and in the `Date` of its answers.
+
+use service_kit::Timestamp;
+
+use crate::connector::Found;
+use crate::connector::ask::PageMark;
+use crate::connector::trouble::Trouble;
+use crate::store::sync::Feed;
+
+/// A CRM that does not tell its time may be this much behind ours; one that tells a time further ahead is not believed.
+const CLOCK_DOUBT_MS: i64 = 24 * 60 * 60 * 1_000;
+/// A feed that can't go on from where it was left for so long begins again: the CRM has forgotten that place.
+const BEGIN_AGAIN_MS: i64 = 15 * 60 * 1_000;
+
+/// Where a feed was left.
+pub(super) fn mark_of(feed: &Feed) -> Option<PageMark> {
+    feed.mark.as_deref().and_then(|mark| PageMark::from_text(mark).ok())
+}
+
+/// By how much the CRM's clock is ahead of ours, if its answer tells the time. Believing a time too early costs some
+/// records that are read again; one too late would cost changes.
+pub(super) fn ahead_ms(found: &Found, now: Timestamp) -> Option<i64> {
+    let ahead = found.crm_time?.since_ms(now);
+    (ahead <= CLOCK_DOUBT_MS).then_some(ahead)
+}
+
+/// From when on changes are followed if nothing before that matters.
+pub(super) fn beginning(found: &Found, now: Timestamp) -> Timestamp {
+    now.plus_ms(ahead_ms(found, now).unwrap_or(-CLOCK_DOUBT_MS))
+}
+
+/// A run begins, or goes on where it was interrupted.
+pub(super) fn begun(feed: Feed, now: Timestamp) -> Feed {
+    match feed.mark {
+        Some(_) => Feed { run_started_at: feed.run_started_at.or(Some(now)), ..feed },
+        None => Feed { run_started_at: Some(now), records: 0, newest: None, ..feed },
+    }
+}
+
+/// A page was read: counts it and moves the mark.
+pub(super) fn progress(feed: &mut Feed, found: &Found) {
+    feed.records = feed.records.saturating_add(i64::try_from(found.records.len()).unwrap_or(0));
+    let newest = found.records.iter().filter_map(|record| record.updated_at).max();
+    feed.newest = feed.newest.max(newest);
+    feed.expected = found.total.and_then(|total| i64::try_from(total).ok()).or(feed.expected);
+    feed.mark = found.next.as_ref().map(PageMark::to_text);
+    feed.trouble = None;
+    feed.trouble_at = None;
+}
+
+/// A run has come to its end: all changes up to its beginning are in, though not those of the run itself, which may be on
+/// pages that were read before them.
+pub(super) fn ended(feed: Feed, last: &Found, now: Timestamp) -> Feed {
+    let began = feed.run_started_at.unwrap_or(now);
+    let ahead = ahead_ms(last, now);
+    let reached = match feed.newest {
+        Some(newest) => Some(newest.min(began.plus_ms(ahead.unwrap_or(0)))),
+        None if feed.records == 0 => None,
+        // Records without times.
+        None => Some(began.plus_ms(ahead.unwrap_or(-CLOCK_DOUBT_MS))),
+    };
+    Feed {
+        since: feed.since.max(reached),
+        newest: None,
+        ended_well_at: Some(began),
+        run_started_at: None,
+        mark: None,
+        ..feed
+    }
+}
+
+/// The feed after a trouble: it says what and since when. Where the CRM refuses to go on from the mark for long, the feed
+/// begins again at its `since`; what comes twice is taken twice and does no harm.
+pub(super) fn troubled(feed: &Feed, trouble: Trouble, now: Timestamp) -> Feed {
+    let since = feed.trouble_at.unwrap_or(now);
+    let about_the_mark = matches!(
+        trouble,
+        Trouble::Refused
+            | Trouble::ErrorInside
+            | Trouble::UnexpectedShape
+            | Trouble::NextLink
+            | Trouble::PagingLoop
+    );
+    let again = about_the_mark && feed.mark.is_some() && now.since_ms(since) >= BEGIN_AGAIN_MS;
+    Feed {
+        mark: feed.mark.clone().filter(|_| !again),
+        records: if again { 0 } else { feed.records },
+        trouble: Some(trouble.as_str().to_owned()),
+        trouble_at: Some(if again { now } else { since }),
+        ..feed.clone()
+    }
+}
