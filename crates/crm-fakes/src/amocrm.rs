@@ -80,7 +80,8 @@ impl Crm for AmoCrm {
         match (call.method.as_str(), segments.as_slice()) {
             ("GET", ["api", "v4", "contacts"]) => list(call, world, Kind::Contacts),
             ("GET", ["api", "v4", "companies"]) => list(call, world, Kind::Companies),
-            ("GET", ["api", "v4", "contacts", "custom_fields"]) => metadata(world),
+            ("GET", ["api", "v4", "contacts", "custom_fields"]) => metadata(world, Kind::Contacts),
+            ("GET", ["api", "v4", "companies", "custom_fields"]) => metadata(world, Kind::Companies),
             ("GET", ["api", "v4", "contacts", wanted]) => one(wanted, call, world, Kind::Contacts),
             ("GET", ["api", "v4", "companies", wanted]) => one(wanted, call, world, Kind::Companies),
             ("POST", ["api", "v4", "contacts", wanted, "notes"]) => note(wanted, call, world),
@@ -392,14 +393,22 @@ fn lead(of: u64, world: &World) -> Value {
     })
 }
 
-fn metadata(world: &World) -> Answer {
-    let example = world.read(|people| people.persons.first().map(|person| contact(person, world)));
+fn metadata(world: &World, kind: Kind) -> Answer {
+    let example = world.read(|people| match kind {
+        Kind::Contacts => people.persons.first().map(|person| contact(person, world)),
+        Kind::Companies => people.companies.first().map(|one| company(one, world)),
+    });
     let fields: Vec<Value> = example
         .and_then(|record| record.get("custom_fields_values").cloned())
         .and_then(|fields| fields.as_array().cloned())
         .unwrap_or_default()
         .into_iter()
-        .map(|field| json!({ "id": field["field_id"], "name": field["field_name"], "code": field["field_code"] }))
+        .map(|field| {
+            let name = field["field_name"].as_str().unwrap_or_default();
+            let code = field["field_code"].as_str().unwrap_or_default();
+            let label = world.label(code, &world.label(&field["field_id"].to_string(), name));
+            json!({ "id": field["field_id"], "name": label, "code": field["field_code"] })
+        })
         .collect();
     Answer::json(200, &json!({ "_embedded": { "custom_fields": fields } })).with_hal()
 }

@@ -79,7 +79,8 @@ impl Crm for Bitrix24 {
             "crm.contact.get" => get(&body, world, Kind::Contact),
             "crm.company.get" => get(&body, world, Kind::Company),
             "crm.duplicate.findbycomm" => find(&body, world),
-            "crm.contact.fields" => fields(world),
+            "crm.contact.fields" => fields(world, Kind::Contact),
+            "crm.company.fields" => fields(world, Kind::Company),
             "crm.timeline.comment.add" => comment(&body, world),
             "profile" => result(world, &json!({ "ID": user, "ADMIN": false })),
             "batch" => error(403, "insufficient_scope", "batch").forbidden("batch, which carries any method"),
@@ -303,8 +304,8 @@ fn find(body: &Value, world: &World) -> Answer {
     result(world, &found).forbidding(touched)
 }
 
-fn fields(world: &World) -> Answer {
-    let example = world.read(|people| people.persons.first().map(|person| contact(person, world)));
+fn fields(world: &World, kind: Kind) -> Answer {
+    let example = kind.records(world).into_iter().next();
     let fields: Map<String, Value> = example
         .into_iter()
         .flatten()
@@ -315,6 +316,7 @@ fn fields(world: &World) -> Answer {
                 "UF_CRM_1678886401" => "Credit limit",
                 other => other,
             };
+            let label = world.label(&name, label);
             (name.clone(), json!({ "type": "string", "title": name, "formLabel": label, "listLabel": label }))
         })
         .collect();

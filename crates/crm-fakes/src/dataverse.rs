@@ -91,7 +91,14 @@ impl Crm for Dataverse {
                 Answer::json(200, &json!({ "UserId": account_id(1), "OrganizationId": id(1) }))
             }
             ("GET", [segment]) if segment.ends_with(')') => one(segment, call, world),
-            ("GET", ["EntityDefinitions(LogicalName='contact')", "Attributes"]) => metadata(world),
+            ("GET", ["EntityDefinitions(LogicalName='contact')", "Attributes"]) => {
+                let sample = |people: &People| people.persons.first().map(|one| contact(one, world));
+                metadata(world, sample)
+            }
+            ("GET", ["EntityDefinitions(LogicalName='account')", "Attributes"]) => {
+                let sample = |people: &People| people.companies.first().map(|one| account(one, world));
+                metadata(world, sample)
+            }
             ("POST", ["annotations"]) => note(call, world),
             (_, [name, ..]) if NEVER.iter().any(|never| name.starts_with(never)) => never(name, world),
             _ => {
@@ -433,13 +440,14 @@ fn never(name: &str, world: &World) -> Answer {
     Answer::json(200, &body).forbidden(format!("object {name}"))
 }
 
-fn metadata(world: &World) -> Answer {
-    let columns = world.read(|people| people.persons.first().map(|person| contact(person, world)));
+fn metadata(world: &World, sample: impl FnOnce(&People) -> Option<Map<String, Value>>) -> Answer {
+    let columns = world.read(sample);
     let columns: Vec<Value> = columns
         .into_iter()
         .flatten()
         .map(|(name, _)| {
-            let label = json!({ "UserLocalizedLabel": { "Label": name, "LanguageCode": 1033 } });
+            let label =
+                json!({ "UserLocalizedLabel": { "Label": world.label(&name, &name), "LanguageCode": 1033 } });
             json!({ "LogicalName": name, "DisplayName": label })
         })
         .collect();

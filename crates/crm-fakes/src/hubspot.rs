@@ -91,7 +91,8 @@ impl Crm for HubSpot {
             ("POST", ["crm", "v3", "objects", "contacts", "search"]) => self.search(call, world),
             ("GET", ["crm", "v3", "objects", "contacts", wanted]) => one_contact(call, world, wanted),
             ("GET", ["crm", "v3", "objects", "companies", wanted]) => one_company(call, world, wanted),
-            ("GET", ["crm", "v3", "properties", "contacts"]) => metadata(world),
+            ("GET", ["crm", "v3", "properties", "contacts"]) => metadata(world, false),
+            ("GET", ["crm", "v3", "properties", "companies"]) => metadata(world, true),
             ("POST", ["crm", "v3", "objects", "notes"]) => note(call, world),
             (_, ["crm", "v3", "objects", kind, ..]) if NEVER.contains(kind) => never(kind, world),
             _ => error(404, "OBJECT_NOT_FOUND", "resource not found")
@@ -437,14 +438,19 @@ fn one_company(call: &Call, world: &World, wanted: &str) -> Answer {
     .forbidding(touched)
 }
 
-fn metadata(world: &World) -> Answer {
+fn metadata(world: &World, companies: bool) -> Answer {
     let everything = Selection { names: Vec::new(), everything: true, deals: false };
-    let properties: Vec<Value> = world.read(|people| {
-        let person = people.persons.first().map(|person| contact(person, people, world, &everything));
-        let properties = person.map(|person| person["properties"].clone()).unwrap_or_default();
-        let names = properties.as_object().into_iter().flatten().map(|(name, _)| name);
-        names.map(|name| json!({ "name": name, "label": name.replace('_', " "), "type": "string" })).collect()
+    let sample = world.read(|people| {
+        if companies {
+            people.companies.first().map(|one| company(one, world, &everything))
+        } else {
+            people.persons.first().map(|person| contact(person, people, world, &everything))
+        }
     });
+    let properties = sample.map(|sample| sample["properties"].clone()).unwrap_or_default();
+    let names = properties.as_object().into_iter().flatten().map(|(name, _)| name);
+    let property = |name: &String| json!({ "name": name, "label": world.label(name, &name.replace('_', " ")), "type": "string" });
+    let properties: Vec<Value> = names.map(property).collect();
     Answer::json(200, &json!({ "results": properties }))
 }
 

@@ -37,6 +37,7 @@ pub mod vtiger;
 pub mod wire;
 pub mod zoho;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
@@ -96,6 +97,7 @@ impl Fake {
             switch: Switch::default(),
             log: Log::new(crm.secrets()),
             notes: Mutex::new(Vec::new()),
+            labels: Mutex::default(),
             clock: self.clock,
             url: OnceLock::new(),
         });
@@ -115,6 +117,7 @@ pub struct World {
     /// What was asked.
     pub log: Log,
     notes: Mutex<Vec<Note>>,
+    labels: Mutex<BTreeMap<String, String>>,
     clock: Clock,
     url: OnceLock<String>,
 }
@@ -138,6 +141,12 @@ impl World {
     /// Changes the people.
     pub fn write<T>(&self, change: impl FnOnce(&mut People) -> T) -> T {
         change(&mut self.people.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What this CRM calls a field: what [`Running::relabel`] said, or what it is called by itself.
+    pub fn label(&self, name: &str, by_itself: &str) -> String {
+        let labels = self.labels.lock().unwrap_or_else(PoisonError::into_inner);
+        labels.get(name).cloned().unwrap_or_else(|| by_itself.to_owned())
     }
 
     /// Keeps a note; answers its number.
@@ -205,6 +214,12 @@ impl<C> Running<C> {
     /// The notes that were written.
     pub fn notes(&self) -> Vec<Note> {
         self.world.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Somebody gives a field another label, as people do who need a field and have no right to make one.
+    pub fn relabel(&self, name: &str, label: &str) {
+        let mut labels = self.world.labels.lock().unwrap_or_else(PoisonError::into_inner);
+        labels.insert(name.to_owned(), label.to_owned());
     }
 
     /// A person as it is now. Panics if there is none with that number: tests know whom they ask for.

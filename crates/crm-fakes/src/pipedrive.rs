@@ -61,7 +61,8 @@ impl Crm for Pipedrive {
             ("GET", ["api", "v2", "persons", "search"]) => (search(call, world), 20),
             ("GET", ["api", "v2", "persons", wanted]) => (one_person(wanted, call, world), 1),
             ("GET", ["api", "v2", "organizations", wanted]) => (one_organization(wanted, call, world), 1),
-            ("GET", ["api", "v1", "personFields"]) => (metadata(), 10),
+            ("GET", ["api", "v1", "personFields"]) => (metadata(world), 10),
+            ("GET", ["api", "v1", "organizationFields"]) => (organization_fields(world), 10),
             ("POST", ["api", "v1", "notes"]) => (note(call, world), 5),
             (_, ["api", _, name, ..]) => {
                 let deals = json!({ "success": true, "data": [deal(1, world)] });
@@ -352,8 +353,17 @@ fn deal(of: u64, world: &World) -> Value {
     json!({ "id": 5, "title": world.marks.text("deal.title", of), "value": world.marks.money("deal.value", of) })
 }
 
-fn metadata() -> Answer {
-    let field = |key: &str, name: &str| json!({ "key": key, "name": name, "field_type": "varchar" });
+fn field(world: &World, key: &str, name: &str) -> Value {
+    json!({ "key": key, "name": world.label(key, name), "field_type": "varchar" })
+}
+
+fn organization_fields(world: &World) -> Answer {
+    let fields = [field(world, "name", "Name"), field(world, "website", "Website")];
+    Answer::json(200, &json!({ "success": true, "data": fields }))
+}
+
+fn metadata(world: &World) -> Answer {
+    let field = |key: &str, name: &str| field(world, key, name);
     let fields = [
         field("name", "Name"),
         field("email", "Email"),

@@ -46,7 +46,7 @@ impl Crm for Vtiger {
             ("GET", ["restapi", "v1", "vtiger", "default", "query"]) => query(call, world),
             ("GET", ["restapi", "v1", "vtiger", "default", "retrieve"]) => retrieve(call, world),
             ("POST", ["restapi", "v1", "vtiger", "default", "create"]) => create(call, world),
-            ("GET", ["restapi", "v1", "vtiger", "default", "describe"]) => describe(world),
+            ("GET", ["restapi", "v1", "vtiger", "default", "describe"]) => describe(call, world),
             (_, [.., operation]) => {
                 let what = format!("{} {operation}", call.method);
                 failure("UNKNOWN_OPERATION", "Unknown operation requested", 200).forbidden(what)
@@ -145,11 +145,20 @@ fn create(call: &Call, world: &World) -> Answer {
     Answer::json(200, &json!({"success": true, "result": {"id": format!("31x{number}")}}))
 }
 
-fn describe(world: &World) -> Answer {
-    let sample = world.read(|people| people.persons.first().map(|person| contact(world, person, None)));
+fn describe(call: &Call, world: &World) -> Answer {
+    let accounts = call.param("elementType") == Some("Accounts");
+    let sample = world.read(|people| {
+        if accounts {
+            people.companies.first().map(|one| account(world, one))
+        } else {
+            people.persons.first().map(|person| contact(world, person, None))
+        }
+    });
     let fields = crate::shape::names_of(&sample.unwrap_or_default());
-    let fields: Vec<Value> =
-        fields.into_iter().map(|name| json!({"name": name, "label": name.replace('_', " ")})).collect();
+    let fields: Vec<Value> = fields
+        .into_iter()
+        .map(|name| json!({"name": name, "label": world.label(&name, &name.replace('_', " "))}))
+        .collect();
     Answer::json(200, &json!({"success": true, "result": {"name": "Contacts", "fields": fields}}))
 }
 

@@ -377,12 +377,22 @@ fn deal(of: &str, world: &World) -> Value {
 
 fn metadata(call: &Call, world: &World) -> Answer {
     let touched = call.undeclared(&["module"]);
-    let example = world.read(|people| people.persons.first().map(|person| contact(person, None, world)));
+    let accounts = call.param("module") == Some("Accounts");
+    let example = world.read(|people| {
+        if accounts {
+            people.companies.first().map(|one| account(one, world))
+        } else {
+            people.persons.first().map(|person| contact(person, None, world))
+        }
+    });
     let fields: Vec<Value> = example
         .into_iter()
         .flatten()
         .filter(|(name, _)| !name.starts_with('$'))
-        .map(|(name, _)| json!({ "api_name": name, "field_label": name.replace('_', " "), "data_type": "text" }))
+        .map(|(name, _)| {
+            let label = world.label(&name, &name.replace('_', " "));
+            json!({ "api_name": name, "field_label": label, "data_type": "text" })
+        })
         .collect();
     Answer::json(200, &json!({ "fields": fields })).forbidding(touched)
 }

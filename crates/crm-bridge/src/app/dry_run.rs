@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::app::field_labels::{self, Judged};
 use crate::connector::Connector;
 use crate::connector::ask::Question;
 use crate::connector::trouble::Trouble;
@@ -42,6 +43,8 @@ pub struct Report {
     pub over_shared: BTreeMap<String, u64>,
     /// Why reading ended before the wanted number: the CRM had enough, or no more records.
     pub stopped: Option<&'static str>,
+    /// What the CRM calls the fields, and what speaks against them; none if it was not asked.
+    pub labels: Option<Judged>,
 }
 
 /// The report for programs: the output of `policy dry-run --format json`. Members are only ever added.
@@ -108,6 +111,7 @@ pub async fn dry_run(
         }
         next = found.next.clone().filter(|_| !found.records.is_empty()).map(Some);
     }
+    report.labels = field_labels::judge(connector, policy).await.ok();
     report.unexpected = connector.watch().unexpected_count();
     report.over_shared = connector.watch().over_shared_counts().into_iter().collect();
     Ok(report)
@@ -184,6 +188,13 @@ impl Report {
             "\n{} members came that nobody asked for; they were skipped unread",
             self.unexpected
         );
+        if let Some(judged) = &self.labels {
+            let _ = writeln!(text, "{}", judged.sentence());
+            for remark in judged.remarks() {
+                let weight = if remark.refused { "refused" } else { "note" };
+                let _ = writeln!(text, "{weight}: {}", remark.message);
+            }
+        }
         let caught: u64 = self.fields.values().flat_map(|field| field.tripwires.values()).sum();
         if caught > 0 {
             let _ = writeln!(

@@ -7,6 +7,7 @@ pub mod crm_api;
 pub mod customer_changes;
 pub mod dry_run;
 mod error;
+pub mod field_labels;
 mod kept;
 mod look;
 mod metrics;

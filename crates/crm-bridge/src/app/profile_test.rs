@@ -6,14 +6,15 @@ use std::fmt::Write as _;
 
 use service_kit::{Personal, Timestamp};
 
+use crate::app::field_labels::{self, Judged};
 use crate::connector::ask::{PageMark, Priority, Question};
 use crate::connector::profile::operation::Gives;
 use crate::connector::profile::{Profile, Purpose};
 use crate::connector::projection::Record;
 use crate::connector::trouble::Trouble;
 use crate::connector::{Connector, Found};
-use crate::policy::Entity;
 use crate::policy::value::{PhoneRules, normal_email, normal_phone};
+use crate::policy::{Entity, Policy};
 
 /// An address that nobody has (RFC 2606).
 const NOBODY: &str = "guichet-probe@nobody.invalid";
@@ -88,12 +89,13 @@ impl Report {
 /// Asks each question once, with pages of `samples` records.
 pub async fn profile_test(
     connector: &Connector,
+    policy: &Policy,
     phones: &PhoneRules,
     samples: u16,
     now: Timestamp,
 ) -> Report {
     let mut test =
-        Test { connector, phones, report: Report::default(), samples: Vec::new(), limit_seen: false };
+        Test { connector, policy, phones, report: Report::default(), samples: Vec::new(), limit_seen: false };
     let size = samples.max(2);
     test.probe().await;
     if !test.page(size).await {
@@ -121,6 +123,7 @@ pub async fn profile_test(
 
 struct Test<'a> {
     connector: &'a Connector,
+    policy: &'a Policy,
     phones: &'a PhoneRules,
     report: Report,
     samples: Vec<Record>,
@@ -402,11 +405,19 @@ impl Test<'_> {
     }
 
     async fn metadata(&mut self) {
-        if !self.has(Purpose::Metadata) {
-            return self.say("metadata", Verdict::Skipped, "not in this profile");
+        if !self.has(Purpose::Metadata(Entity::Person)) {
+            return self.say("labels", Verdict::Skipped, "not in this profile");
         }
-        if self.ask("metadata", Question::Metadata).await.is_some() {
-            self.say("metadata", Verdict::Good, "names and labels of fields can be read");
+        match field_labels::judge(self.connector, self.policy).await {
+            Ok(judged) => {
+                let silent = matches!(judged, Judged::Silent { .. });
+                self.say("labels", if silent { Verdict::Bad } else { Verdict::Good }, judged.sentence());
+                for remark in judged.remarks() {
+                    let verdict = if remark.refused { Verdict::Bad } else { Verdict::Note };
+                    self.say("label", verdict, remark.message.clone());
+                }
+            }
+            Err(sentence) => self.say("labels", Verdict::Bad, sentence),
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod crm;
+mod live;
 pub(crate) mod policy;
 pub(crate) mod profile;
 pub(crate) mod sync;

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Subcommand, ValueEnum};
-use crm_bridge::app::BridgeMetrics;
 use crm_bridge::app::dry_run::dry_run;
 use crm_bridge::app::policies::{self, Person, Proposed};
 use crm_bridge::config::Config;
@@ -17,10 +16,9 @@ use crm_bridge::start;
 use crm_bridge::store::Store;
 use crm_bridge::store::policies::Version;
 use crm_bridge::ticket_policy::NO_POLICY;
-use service_kit::metrics::Metrics;
 use service_kit::{Clock, Ids, Secret, telemetry, token};
 
-use super::{METRICS_PREFIX, open};
+use super::{live, open};
 
 #[derive(Subcommand)]
 pub(crate) enum PolicyCommand {
@@ -28,6 +26,9 @@ pub(crate) enum PolicyCommand {
     Check {
         /// A file, or the number or hash of a kept policy; without it policy.file
         policy: Option<String>,
+        /// Ask the CRM, read-only, what it calls its fields, and judge that, too
+        #[arg(long)]
+        live: bool,
     },
     /// What does each role see? As text, as a page to print and sign, or as JSON
     Explain {
@@ -39,6 +40,9 @@ pub(crate) enum PolicyCommand {
         /// Language of the page; without it that of the policy
         #[arg(long, value_enum)]
         language: Option<PageLanguage>,
+        /// Ask the CRM, read-only, what it calls its fields, and show that, too
+        #[arg(long)]
+        live: bool,
     },
     /// What would come through of the CRM's records as they are? Prints numbers, never a value
     DryRun {
@@ -131,9 +135,9 @@ impl From<PageLanguage> for Language {
 
 pub(super) async fn run(config: Config, command: PolicyCommand) -> Result<ExitCode> {
     match command {
-        PolicyCommand::Check { policy } => check_policy(&config, policy.as_deref()).await,
-        PolicyCommand::Explain { policy, format, language } => {
-            explain_policy(&config, policy.as_deref(), format, language.map(Into::into)).await
+        PolicyCommand::Check { policy, live } => check_policy(&config, policy.as_deref(), live).await,
+        PolicyCommand::Explain { policy, format, language, live } => {
+            explain_policy(&config, policy.as_deref(), format, language.map(Into::into), live).await
         }
         PolicyCommand::DryRun { count, format } => run_dry(&config, count, format).await,
         PolicyCommand::Diff { old, new } => diff(&config, &old, &new).await,
@@ -204,7 +208,7 @@ fn loaded(name: &str, text: &str) -> Result<Policy> {
     })
 }
 
-async fn check_policy(config: &Config, policy: Option<&str>) -> Result<ExitCode> {
+async fn check_policy(config: &Config, policy: Option<&str>, live: bool) -> Result<ExitCode> {
     let profile = profile(config)?;
     let (name, text) = which(config, policy).await?;
     let policy = match load::load(&text) {
@@ -214,7 +218,8 @@ async fn check_policy(config: &Config, policy: Option<&str>) -> Result<ExitCode>
             return Ok(ExitCode::FAILURE);
         }
     };
-    let remarks = check::check(&policy, &profile).map_err(anyhow::Error::msg)?;
+    let labels = live::labels(config, &policy, &profile, live).await?;
+    let remarks = check::check_with(&policy, &profile, labels.as_ref()).map_err(anyhow::Error::msg)?;
     for remark in &remarks {
         let weight = if remark.refused { "refused" } else { "note" };
         println!("{name}, line {}: {weight}: {}", remark.line, remark.message);
@@ -239,6 +244,7 @@ async fn explain_policy(
     policy: Option<&str>,
     format: ExplainFormat,
     language: Option<Language>,
+    live: bool,
 ) -> Result<ExitCode> {
     let profile = profile(config)?;
     let (name, text) = which(config, policy).await?;
@@ -261,7 +267,9 @@ async fn explain_policy(
         Vec::new()
     };
     let today: String = Clock::system().now().to_string().chars().take(10).collect();
-    let explanation = Explanation::new(&shown, &profile, &today, approvals).map_err(anyhow::Error::msg)?;
+    let labels = live::labels(config, &shown, &profile, live).await?;
+    let explanation = Explanation::new(&shown, &profile, labels.as_ref(), &today, approvals);
+    let explanation = explanation.map_err(anyhow::Error::msg)?;
     match format {
         ExplainFormat::Text => {
             print!("{}", explain::text(&explanation));
@@ -280,20 +288,7 @@ async fn run_dry(config: &Config, count: u64, format: ReportFormat) -> Result<Ex
     let profile = profile(config)?;
     let title = profile.head.title.clone();
     let policy = start::policy(config, &profile)?;
-    let metrics = Metrics::new(METRICS_PREFIX);
-    let counts = BridgeMetrics::new(&metrics);
-    let clock = Clock::system();
-    let ids = Ids::random(clock.clone());
-    // Keys that change with each use are kept in the database; other CRMs are asked without it.
-    let database = if profile.has_refresh_token() { Some(open(config).await?) } else { None };
-    let around = start::Around {
-        clock: &clock,
-        ids: &ids,
-        metrics: &metrics,
-        counts: &counts,
-        database: database.as_ref(),
-    };
-    let connector = start::connector(config, &policy, profile, &around)?;
+    let connector = live::connector(config, &policy, profile).await?;
     let phones = config.phone_rules().map_err(anyhow::Error::msg)?;
     match dry_run(&connector, &policy, &phones, count).await {
         Ok(report) => {
@@ -301,7 +296,8 @@ async fn run_dry(config: &Config, count: u64, format: ReportFormat) -> Result<Ex
                 ReportFormat::Text => print!("{}", report.text(&policy, &title)),
                 ReportFormat::Json => println!("{}", report.json(&policy, &title)?),
             }
-            Ok(ExitCode::SUCCESS)
+            let refused = report.labels.as_ref().is_some_and(|labels| labels.refuses());
+            Ok(if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
         }
         Err(trouble) => bail!("{title} can't be asked ({}). {}", trouble.as_str(), trouble.sentence()),
     }

@@ -6,15 +6,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
-use crm_bridge::app::BridgeMetrics;
 use crm_bridge::app::profile_test::profile_test;
 use crm_bridge::config::Config;
 use crm_bridge::connector::profile::{BUILT_IN, Profile, schema};
-use crm_bridge::start::{self, Around};
-use service_kit::metrics::Metrics;
-use service_kit::{Clock, Ids, telemetry};
+use crm_bridge::start;
+use service_kit::{Clock, telemetry};
 
-use super::{METRICS_PREFIX, open};
+use super::live;
 
 #[derive(Subcommand)]
 pub(crate) enum ProfileCommand {
@@ -156,17 +154,10 @@ async fn test(config: Config, samples: u16) -> Result<ExitCode> {
     let profile = config.profile().map_err(anyhow::Error::msg)?;
     let title = profile.head.title.clone();
     let policy = start::policy(&config, &profile)?;
-    let metrics = Metrics::new(METRICS_PREFIX);
-    let counts = BridgeMetrics::new(&metrics);
-    let clock = Clock::system();
-    let ids = Ids::random(clock.clone());
-    // Keys that change with each use are kept in the database; other CRMs are asked without it.
-    let database = if profile.has_refresh_token() { Some(open(&config).await?) } else { None };
-    let around =
-        Around { clock: &clock, ids: &ids, metrics: &metrics, counts: &counts, database: database.as_ref() };
-    let connector = start::connector(&config, &policy, profile, &around)?;
+    let connector = live::connector(&config, &policy, profile).await?;
     let phones = config.phone_rules().map_err(anyhow::Error::msg)?;
-    let report = profile_test(&connector, &phones, samples.clamp(2, 200), clock.now()).await;
+    let report =
+        profile_test(&connector, &policy, &phones, samples.clamp(2, 200), Clock::system().now()).await;
     print!("{}", report.text(&title));
     Ok(if report.passes() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -2,27 +2,24 @@
 //! the raw bytes, ids are taken out without building anything else, and the rest is dropped unread. What changed is then
 //! asked for as always, through all five walls; so an unsigned or over-sharing webhook can do no harm but flood.
 
-use std::fmt;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use service_kit::{Secret, Timestamp};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 
+use super::pluck::{List, Plucked, Row, pluck, pluck_each};
 use super::pointer::Pointer;
 use super::profile::auth::HashKind;
 use super::profile::webhook::{DigestEncoding, HookBody, SignatureKind, SignedPart, StampUnit, Webhook};
+use super::projection::is_id;
 use super::projection::scan::look_over;
 use crate::policy::Entity;
 
 /// Events of one delivery that are taken; a sender that has more says so again, or the next sync finds them.
 pub const EVENTS_MAX: usize = 1_000;
 const DEPTH_MAX: usize = 32;
-const ID_BYTES_MAX: usize = 128;
-const TEXT_BYTES_MAX: usize = 512;
 
 /// One delivery as it came in, not yet believed.
 pub struct Delivery<'a> {
@@ -228,41 +225,12 @@ pub fn hints(hook: &Webhook, body: &[u8]) -> Result<Vec<Hint>, Refusal> {
 /// Ids and kind of one event; some CRMs name several records in one.
 #[derive(Default)]
 struct Event {
-    ids: Picked,
-    kind: Picked,
-}
-
-/// What was found at one place.
-#[derive(Default)]
-struct Picked {
-    texts: Vec<String>,
-    /// The place stood there twice: nobody can say which one is meant.
-    twice: bool,
-}
-
-impl Picked {
-    /// The one text, if there is exactly one.
-    fn one(self) -> Option<String> {
-        match <[String; 1]>::try_from(self.texts) {
-            Ok([text]) if !self.twice => Some(text),
-            _ => None,
-        }
-    }
-
-    fn put(&mut self, text: &str) {
-        self.twice |= !self.texts.is_empty();
-        self.add(text);
-    }
-
-    fn add(&mut self, text: &str) {
-        if text.len() <= TEXT_BYTES_MAX && self.texts.len() < EVENTS_MAX {
-            self.texts.push(text.to_owned());
-        }
-    }
+    ids: Plucked,
+    kind: Plucked,
 }
 
 fn hints_of(hook: &Webhook, event: Event) -> Vec<Hint> {
-    let ids = if event.ids.twice { Vec::new() } else { event.ids.texts };
+    let ids = event.ids.all();
     let kind = event.kind.one();
     ids.into_iter().filter_map(|id| hint_of(hook, id, kind.as_deref())).collect()
 }
@@ -285,11 +253,6 @@ fn hint_of(hook: &Webhook, id: String, kind: Option<&str>) -> Option<Hint> {
     } else {
         None
     }
-}
-
-fn is_id(id: &str) -> bool {
-    (1..=ID_BYTES_MAX).contains(&id.len())
-        && id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':' | '='))
 }
 
 fn form_pairs(body: &[u8]) -> impl Iterator<Item = (String, String)> + '_ {
@@ -340,8 +303,8 @@ fn text_of(body: &[u8]) -> Result<&str, Refusal> {
 }
 
 fn token_in_json(body: &[u8], at: &Pointer) -> Result<Option<String>, Refusal> {
-    let mut found = Picked::default();
-    pick(text_of(body)?, &mut [(at.segments(), &mut found)])?;
+    let mut found = Plucked::default();
+    pluck(text_of(body)?, &mut [(at.segments(), &mut found)]).ok_or(Refusal::Unreadable)?;
     Ok(found.one())
 }
 
@@ -349,207 +312,15 @@ fn json_events(hook: &Webhook, body: &[u8]) -> Result<Vec<Event>, Refusal> {
     let pointer = |text: &str| Pointer::try_from(text.to_owned()).map_err(|_| Refusal::Unreadable);
     let id = pointer(&hook.id)?;
     let kind = hook.kind.at.as_deref().map(pointer).transpose()?.unwrap_or_default();
-    let mut events = Vec::new();
-    let mut json = serde_json::Deserializer::from_str(text_of(body)?);
-    let seed = EventsSeed {
-        path: hook.events.segments(),
-        id: id.segments(),
-        kind: kind.segments(),
-        events: &mut events,
+    // An object in the place of the list is one event.
+    let list = List { path: hook.events.segments(), by_name: false, rows_max: EVENTS_MAX };
+    let rows = pluck_each(text_of(body)?, &list, &[id.segments(), kind.segments()]);
+    let rows = rows.ok_or(Refusal::Unreadable)?;
+    let event = |row: Row| {
+        let mut found = row.found.into_iter();
+        Event { ids: found.next().unwrap_or_default(), kind: found.next().unwrap_or_default() }
     };
-    // Errors of serde_json can quote the input; none of it is kept.
-    seed.deserialize(&mut json).map_err(|_| Refusal::Unreadable)?;
-    json.end().map_err(|_| Refusal::Unreadable)?;
-    Ok(events)
-}
-
-/// Finds the list of events; an object in its place is one event.
-struct EventsSeed<'a> {
-    path: &'a [String],
-    id: &'a [String],
-    kind: &'a [String],
-    events: &'a mut Vec<Event>,
-}
-
-impl<'de> DeserializeSeed<'de> for EventsSeed<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for EventsSeed<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("events")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Some((head, rest)) = self.path.split_first() else {
-            let mut event = Event::default();
-            PickSeed { wanted: &mut [(self.id, &mut event.ids), (self.kind, &mut event.kind)] }.walk(map)?;
-            if self.events.len() < EVENTS_MAX {
-                self.events.push(event);
-            }
-            return Ok(());
-        };
-        while let Some(name) = map.next_key::<String>()? {
-            if name == *head {
-                map.next_value_seed(EventsSeed {
-                    path: rest,
-                    id: self.id,
-                    kind: self.kind,
-                    events: &mut *self.events,
-                })?;
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        if !self.path.is_empty() {
-            while list.next_element::<IgnoredAny>()?.is_some() {}
-            return Ok(());
-        }
-        loop {
-            let seed = EventsSeed { path: &[], id: self.id, kind: self.kind, events: &mut *self.events };
-            if list.next_element_seed(seed)?.is_none() {
-                return Ok(());
-            }
-        }
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-}
-
-type Wanted<'a, 'b> = (&'a [String], &'b mut Picked);
-
-fn pick(text: &str, wanted: &mut [Wanted<'_, '_>]) -> Result<(), Refusal> {
-    let mut json = serde_json::Deserializer::from_str(text);
-    PickSeed { wanted }.deserialize(&mut json).map_err(|_| Refusal::Unreadable)?;
-    json.end().map_err(|_| Refusal::Unreadable)
-}
-
-/// Takes short texts and whole numbers at wanted places; everything else is skipped as bytes.
-struct PickSeed<'w, 'a, 'b> {
-    wanted: &'w mut [Wanted<'a, 'b>],
-}
-
-impl PickSeed<'_, '_, '_> {
-    fn walk<'de, A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(name) = map.next_key::<String>()? {
-            let mut below: Vec<Wanted<'_, '_>> = self
-                .wanted
-                .iter_mut()
-                .filter_map(|(path, found)| {
-                    let (head, rest) = path.split_first()?;
-                    (*head == name).then_some((rest, &mut **found))
-                })
-                .collect();
-            if below.is_empty() {
-                map.next_value::<IgnoredAny>()?;
-            } else {
-                map.next_value_seed(PickSeed { wanted: &mut below })?;
-            }
-        }
-        Ok(())
-    }
-
-    fn found(self, text: &str) {
-        for (path, found) in self.wanted.iter_mut() {
-            if path.is_empty() {
-                found.put(text);
-            }
-        }
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for PickSeed<'_, '_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for PickSeed<'_, '_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        self.walk(map)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        // A list of ids in the place of an id: all of them are meant.
-        let Some((_, found)) = self.wanted.iter_mut().find(|(path, _)| path.is_empty()) else {
-            while list.next_element::<IgnoredAny>()?.is_some() {}
-            return Ok(());
-        };
-        loop {
-            let mut entry = Picked::default();
-            if list.next_element_seed(PickSeed { wanted: &mut [(&[], &mut entry)] })?.is_none() {
-                return Ok(());
-            }
-            entry.texts.iter().for_each(|text| found.add(text));
-        }
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        self.found(text);
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
-        self.found(&number.to_string());
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<(), E> {
-        self.found(&number.to_string());
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
+    Ok(rows.into_iter().map(event).collect())
 }
 
 #[cfg(test)]

@@ -9,12 +9,14 @@ pub mod client;
 pub mod fuzzing;
 pub mod guard;
 pub mod hook;
+pub mod labels;
 mod limiter;
 pub mod net;
 mod page;
 mod pick;
 mod pin;
 pub mod plans;
+mod pluck;
 pub mod pointer;
 pub mod profile;
 pub mod projection;
@@ -32,6 +34,7 @@ use service_kit::Ids;
 use self::ask::{Asker, PageMark, Priority, Question};
 use self::client::{Answered, Client, Errand, Reply};
 use self::guard::Guard;
+use self::labels::FieldLabel;
 use self::limiter::Limiter;
 use self::plans::Plans;
 use self::profile::operation::Gives;
@@ -60,6 +63,8 @@ pub struct Found {
     pub crm_time: Option<service_kit::Timestamp>,
     /// How many records there are on all pages together, where the CRM says so.
     pub total: Option<u64>,
+    /// What the CRM calls its fields, if that was the question.
+    pub labels: Vec<FieldLabel>,
 }
 
 type Outcome = Result<Arc<Found>, Trouble>;
@@ -411,6 +416,10 @@ impl Inner {
             // A list that is not there is a wrong address, not an empty list.
             Reply::NotFound => return Err(Trouble::Refused),
         };
+        if let (Question::Metadata(_), Some(metadata)) = (question, &self.line.profile.metadata) {
+            return labels::read(&answer, metadata, shape)
+                .map(|found| Found { limit_seen: answered.limit_seen, ..found });
+        }
         // That there is an answer is all that a probe of its own wants to know.
         let Some(plan) = plan.filter(|_| !self.is_own_probe(question)) else { return Ok(found) };
         if by_id {

@@ -1,9 +1,10 @@
 //! May this policy be used with this CRM? Names go through the deny lexicon, those of the policy and those of the CRM's
 //! members behind them, so that neither a renamed field nor a re-pointed profile brings in what is none of support's business.
 
-use super::lexicon::{Lexicon, Severity, opaque};
+use super::lexicon::{Finding, Lexicon, Severity, opaque};
 use super::load::FREE_TEXT_CHARS;
-use super::{Field, FieldKind, Policy};
+use super::{Entity, Field, FieldKind, Policy};
+use crate::connector::labels::Labels;
 use crate::connector::profile::{Place, Profile, Source};
 use serde::Serialize;
 
@@ -26,10 +27,23 @@ pub struct Remark {
 /// # Errors
 /// A sentence, if the profile's own deny words make no lexicon.
 pub fn check(policy: &Policy, profile: &Profile) -> Result<Vec<Remark>, String> {
+    check_with(policy, profile, None)
+}
+
+/// The same, and what the CRM itself calls the fields is judged, too: a field that the profile calls "Customer number" and
+/// the CRM "Credit limit" is refused.
+///
+/// # Errors
+/// A sentence, if the profile's own deny words make no lexicon.
+pub fn check_with(
+    policy: &Policy,
+    profile: &Profile,
+    labels: Option<&Labels>,
+) -> Result<Vec<Remark>, String> {
     let lexicon = Lexicon::with(&profile.deny.words)?;
     let mut remarks = Vec::new();
     for field in &policy.fields {
-        check_field(field, profile, &lexicon, &mut remarks);
+        check_field(field, &Judge { profile, lexicon: &lexicon, labels }, &mut remarks);
     }
     if !policy.fields.iter().any(|field| !profile.sources(field.entity, &field.name).is_empty()) {
         let message = format!("{} has none of these fields: every card would be empty", profile.head.title);
@@ -45,7 +59,16 @@ pub fn passes(remarks: &[Remark]) -> bool {
     !remarks.iter().any(|remark| remark.refused)
 }
 
-fn check_field(field: &Field, profile: &Profile, lexicon: &Lexicon, remarks: &mut Vec<Remark>) {
+/// What a field is compared with.
+struct Judge<'a> {
+    profile: &'a Profile,
+    lexicon: &'a Lexicon,
+    /// What the CRM calls its fields, if it was asked.
+    labels: Option<&'a Labels>,
+}
+
+fn check_field(field: &Field, judge: &Judge<'_>, remarks: &mut Vec<Remark>) {
+    let Judge { profile, lexicon, .. } = *judge;
     let mut remark = |refused: bool, message: String| {
         remarks.push(Remark { line: field.line, refused, message: format!("{}: {message}", field.key) });
     };
@@ -74,14 +97,12 @@ fn check_field(field: &Field, profile: &Profile, lexicon: &Lexicon, remarks: &mu
         }
     }
     for origin in &origins {
-        if let Some(name) = origin.nameless() {
-            remark(
-                true,
-                format!(
-                    "comes from `{name}`, a name that says nothing; write what people call it into the profile's mapping, such \
-                     as `label = \"Customer number\"`"
-                ),
-            );
+        for said in judge.labels_of(field.entity, origin) {
+            match said {
+                Said::Refused(message) => remark(true, message),
+                Said::Soft(message) => soft_spots.push(message),
+                Said::Note(message) => remark(false, message),
+            }
         }
         for path in origin.paths.iter().map(|path| path.join(".")) {
             if let Some(denied) = profile.deny.paths.iter().find(|denied| is_at_or_below(&path, denied)) {
@@ -109,6 +130,71 @@ fn check_field(field: &Field, profile: &Profile, lexicon: &Lexicon, remarks: &mu
     }
 }
 
+/// What the label of a field has against it.
+enum Said {
+    Refused(String),
+    Soft(String),
+    Note(String),
+}
+
+impl Judge<'_> {
+    /// What is to be said of names that say nothing, and of what the CRM calls the fields.
+    fn labels_of(&self, entity: Entity, origin: &Origin) -> Vec<Said> {
+        let mut said = Vec::new();
+        let opaque = origin.opaque_names();
+        for name in &opaque {
+            said.extend(self.nameless(entity, name, origin.label.as_deref()));
+        }
+        let Some(labels) = self.labels else { return said };
+        for name in origin.own_names() {
+            for label in labels.of(entity, &name) {
+                let Some(Finding { severity, word, group }) = self.lexicon.judge(label) else { continue };
+                let what =
+                    format!("comes from `{name}`, which the CRM calls \"{label}\": `{word}` ({group})");
+                said.push(match severity {
+                    Severity::Hard => Said::Refused(format!("{what} is never shown to support")),
+                    Severity::Soft if opaque.contains(&name) => Said::Soft(what),
+                    Severity::Soft => Said::Note(what),
+                });
+            }
+        }
+        said
+    }
+
+    /// A name without a word: what people call it must stand in the profile, and the CRM is asked whether that is so.
+    fn nameless(&self, entity: Entity, name: &str, by_profile: Option<&str>) -> Option<Said> {
+        let says_nothing = format!("comes from `{name}`, a name that says nothing");
+        let by_crm = self.labels.map(|labels| labels.of(entity, name));
+        let telling = by_crm.unwrap_or_default().iter().find(|label| !opaque::is_opaque(label));
+        let Some(by_profile) = by_profile.filter(|label| !opaque::is_opaque(label)) else {
+            let advice = match telling {
+                Some(label) => format!(
+                    "the CRM calls it \"{label}\": write `label = \"{label}\"` into the profile's mapping"
+                ),
+                None => "write what people call it into the profile's mapping, such as `label = \"Customer number\"`"
+                    .to_owned(),
+            };
+            return Some(Said::Refused(format!("{says_nothing}; {advice}")));
+        };
+        let Some(labels) = self.labels.filter(|labels| labels.knows(entity)) else {
+            return Some(Said::Note(format!(
+                "{says_nothing}; that it is \"{by_profile}\" is what the profile says, not compared with the CRM's own \
+                 label (`policy check --live` asks for it)"
+            )));
+        };
+        let same = |label: &&String| label.to_lowercase() == by_profile.to_lowercase();
+        match telling {
+            None => Some(Said::Note(format!(
+                "{says_nothing}; the profile calls it \"{by_profile}\", and the CRM does not say what it is"
+            ))),
+            Some(_) if labels.of(entity, name).iter().any(|label| same(&label)) => None,
+            Some(label) => Some(Said::Note(format!(
+                "{says_nothing}; the profile calls it \"{by_profile}\", the CRM calls it \"{label}\""
+            ))),
+        }
+    }
+}
+
 /// Where a field comes from, as far as names go.
 struct Origin {
     /// Members from the record inwards.
@@ -129,20 +215,37 @@ impl Origin {
         paths.chain(chosen).chain(wanted).chain(label).collect()
     }
 
-    /// A name without a word, if nothing else says what the field is.
-    fn nameless(&self) -> Option<String> {
-        if self.label.as_ref().is_some_and(|label| !opaque::is_opaque(label)) {
-            return None;
-        }
-        let path = self.paths.iter().find(|path| opaque::is_opaque_path(path.iter().map(String::as_str)));
-        let chosen = self.conditions.iter().flat_map(|(_, texts)| texts).find(|text| opaque::is_opaque(text));
-        path.map(|path| path.join(".")).or_else(|| chosen.cloned())
+    /// The names that carry no word.
+    fn opaque_names(&self) -> Vec<String> {
+        let in_paths = self
+            .paths
+            .iter()
+            .flatten()
+            .filter(|segment| opaque::is_opaque_path(std::iter::once(segment.as_str())));
+        let chosen = self.conditions.iter().flat_map(|(_, texts)| texts);
+        in_paths.chain(chosen.filter(|text| opaque::is_opaque(text))).cloned().collect()
+    }
+
+    /// Everything that can be the name of a field of its own in the CRM.
+    fn own_names(&self) -> Vec<String> {
+        let whole = self.paths.iter().map(|path| path.join("."));
+        let segments = self.paths.iter().flatten().cloned();
+        let chosen = self.conditions.iter().flat_map(|(_, texts)| texts).cloned();
+        let mut names: Vec<String> = whole.chain(segments).chain(chosen).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 }
 
 /// The places of a field in the CRM's records, as dotted paths; none if this CRM has no such field.
-pub(super) fn places(field: &Field, profile: &Profile) -> Vec<String> {
+pub(super) fn places(field: &Field, profile: &Profile, labels: Option<&Labels>) -> Vec<String> {
     let place = |origin: Origin| {
+        let opaque = origin.opaque_names();
+        let by_crm = opaque.iter().filter_map(|name| labels?.of(field.entity, name).first());
+        let by_crm: Vec<String> = by_crm.map(|label| format!("\"{label}\"")).collect();
+        let by_crm =
+            if by_crm.is_empty() { String::new() } else { format!(", in the CRM {}", by_crm.join(", ")) };
         let path = origin.paths.iter().map(|path| path.join(".")).collect::<Vec<_>>().join(" + ");
         let chosen: Vec<String> = origin
             .conditions
@@ -151,14 +254,14 @@ pub(super) fn places(field: &Field, profile: &Profile) -> Vec<String> {
             .collect();
         let called = origin.label.map(|label| format!(" \"{label}\"")).unwrap_or_default();
         let chosen = if chosen.is_empty() { String::new() } else { format!(" where {}", chosen.join(", ")) };
-        format!("{path}{called}{chosen}")
+        format!("{path}{called}{chosen}{by_crm}")
     };
     origins(field, profile).into_iter().map(place).collect()
 }
 
 fn origins(field: &Field, profile: &Profile) -> Vec<Origin> {
     let outer: &[String] = match (field.entity, profile.embedded_company()) {
-        (super::Entity::Company, Some(at)) => at.segments(),
+        (Entity::Company, Some(at)) => at.segments(),
         _ => &[],
     };
     profile.sources(field.entity, &field.name).iter().map(|source| origin(outer, source)).collect()
@@ -268,7 +371,7 @@ mod tests {
         let source = Sources(vec![Source::member(pointer.clone())]);
         let before = table(profile, field).insert(field.name.clone(), source).unwrap();
         let mut remarks = Vec::new();
-        check_field(field, profile, lexicon, &mut remarks);
+        check_field(field, &Judge { profile, lexicon, labels: None }, &mut remarks);
         table(profile, field).insert(field.name.clone(), before);
         !passes(&remarks)
     }
@@ -333,6 +436,55 @@ mod tests {
         }
         let chosen = "{ each = \"/fields\", where = { title = \"Annual revenue\" }, take = \"/value\" }";
         assert!(!passes(&with(chosen)), "the entry that is chosen is judged, too");
+    }
+
+    #[test]
+    fn what_the_crm_calls_a_field_is_judged_whatever_its_name_and_its_profile_say() {
+        use crate::connector::labels::FieldLabel;
+        let mut labels = Labels::default();
+        let of = |name: &str, label: &str| FieldLabel { name: name.into(), labels: vec![label.into()] };
+        let fields = [
+            of("cf_1", "Customer number"),
+            of("cf_2", "Credit limit"),
+            of("771002", "Кредитный лимит"),
+            of("cf_3", "Lead source"),
+            of("city", "Annual revenue"),
+            of("street", "Lead source"),
+        ];
+        labels.add(Entity::Person, fields.to_vec());
+        let with = |source: &str| {
+            let mut profile = sandbox();
+            let table: std::collections::BTreeMap<String, Sources> =
+                toml::from_str(&format!("name = {source}")).unwrap();
+            profile.person.fields.extend(table);
+            let policy = load(&format!("{HEADER}{NAME}")).unwrap();
+            let live = check_with(&policy, &profile, Some(&labels)).unwrap();
+            (passes(&check(&policy, &profile).unwrap()), passes(&live), live)
+        };
+        let labelled = |at: &str| with(&format!("{{ at = \"/{at}\", label = \"Customer number\" }}"));
+        assert_eq!(labelled("cf_1"), (true, true, Vec::new()));
+        let (offline, live, remarks) = labelled("cf_2");
+        assert!(
+            offline && !live && remarks.iter().any(|one| one.message.contains("\"Credit limit\"")),
+            "{remarks:?}"
+        );
+        assert!(!labelled("cf_3").1, "a soft word needs a reason");
+        let (_, live, remarks) = labelled("cf_4");
+        assert!(live && remarks[0].message.contains("does not say what it is"), "{remarks:?}");
+        let chosen =
+            "{ each = \"/cf\", where = { field_id = \"771002\" }, take = \"/v\", label = \"Number\" }";
+        assert_eq!((with(chosen).0, with(chosen).1), (true, false));
+        assert_eq!(
+            (with("\"/city\"").0, with("\"/city\"").1),
+            (true, false),
+            "a field that was given another meaning"
+        );
+        assert!(with("\"/street\"").1, "a soft word in a label of a name that has its own words is a note");
+        let (offline, live, remarks) = with("\"/cf_1\"");
+        assert!(
+            !offline && !live && remarks[0].message.contains("write `label = \"Customer number\"`"),
+            "{remarks:?}"
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Failure, exception, post, search_read};
+use super::{Failure, exception, fields_get, post, search_read};
 use crate::shape::page_in_200;
 use crate::wire::{Answer, Call};
 use crate::{Crm, World};
@@ -52,6 +52,7 @@ impl Crm for OdooJson2 {
                 }
                 .forbidding(called.forbidden)
             }
+            ("res.partner", "fields_get") => Answer::json(200, &fields_get(world)),
             ("res.partner", "message_post") => {
                 let body = call.json();
                 Answer::json(200, &json!([post(world, &body["ids"][0], &body["body"])]))

@@ -175,6 +175,15 @@ fn same_text(held: &Value, value: &Value) -> bool {
     wanted.is_some() && text(held) == wanted
 }
 
+/// `fields_get`: what the fields are called.
+fn fields_get(world: &World) -> Value {
+    let sample = world.read(|people| partner::sample(world, people, true)).unwrap_or_default();
+    let names = crate::shape::names_of(&sample).into_iter();
+    names
+        .map(|name| (name.clone(), json!({ "string": world.label(&name, &name.replace('_', " ")) })))
+        .collect()
+}
+
 /// `message_post`: a message beside a record. Answers its number.
 fn post(world: &World, id: &Value, body: &Value) -> usize {
     let person = number_of(world, |person| Some(u64::from(partner_id(person))) == number(id));

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Failure, exception, post, search_read};
+use super::{Failure, exception, fields_get, post, search_read};
 use crate::switch::Fault;
 use crate::wire::{Answer, Call};
 use crate::{Crm, World};
@@ -50,6 +50,7 @@ impl OdooRpc {
                 let called = search_read(world, &named, true);
                 (called.result, called.asked, called.forbidden)
             }
+            ("res.partner", "fields_get") => (Ok(fields_get(world)), Vec::new(), Vec::new()),
             ("res.partner", "message_post") => {
                 let id = &arguments[5][0];
                 let number = post(world, if id.is_array() { &id[0] } else { id }, &arguments[6]["body"]);

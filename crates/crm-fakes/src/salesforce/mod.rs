@@ -84,7 +84,8 @@ impl Crm for Salesforce {
             ("GET", ["query"]) => self.query(call, world, false),
             ("GET", ["queryAll"]) => self.query(call, world, true),
             ("GET", ["query" | "queryAll", cursor]) => self.more(cursor, call, world),
-            ("GET", ["sobjects", "Contact", "describe"]) => self.describe(),
+            ("GET", ["sobjects", "Contact", "describe"]) => self.describe(Entity::Contact, world),
+            ("GET", ["sobjects", "Account", "describe"]) => self.describe(Entity::Account, world),
             ("GET", ["sobjects", "Contact", "deleted"]) => deleted(world),
             ("GET", ["sobjects", name @ ("Contact" | "Account"), wanted]) => {
                 self.one(name, wanted, call, world)
@@ -247,11 +248,12 @@ impl Salesforce {
         answer.asking(asked).forbidding(leaks)
     }
 
-    fn describe(&self) -> Answer {
-        let fields = Entity::Contact.names().into_iter().filter(|name| !self.is_hidden(name));
+    fn describe(&self, entity: Entity, world: &World) -> Answer {
+        let fields = entity.names().into_iter().filter(|name| !self.is_hidden(name));
         let fields: Vec<Value> = fields
             .map(|name| {
                 let label = name.trim_end_matches("__c").replace('_', " ");
+                let label = world.label(name, &label);
                 json!({ "name": name, "label": label, "custom": name.ends_with("__c") })
             })
             .collect();

@@ -67,7 +67,7 @@ pub enum Question {
     /// Whether all is well.
     Probe,
     /// Names and labels of the CRM's fields.
-    Metadata,
+    Metadata(Entity),
 }
 
 /// Who waits for the answer. People come first: the CRM's limits are shared by all.
@@ -95,7 +95,7 @@ impl Question {
             Self::Gone { .. } => Purpose::Gone,
             Self::Children { feed, .. } => Purpose::Child(*feed),
             Self::Probe => Purpose::Probe,
-            Self::Metadata => Purpose::Metadata,
+            Self::Metadata(entity) => Purpose::Metadata(*entity),
         }
     }
 

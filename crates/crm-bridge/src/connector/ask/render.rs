@@ -118,14 +118,14 @@ impl Fillings {
 
 impl Ticket {
     fn get(&self, hole: TicketHole) -> Filling {
-        let text = |text: &str| Filling::Text(Zeroizing::new(text.to_owned()));
+        let tame = |text: &str| Filling::Tame(Zeroizing::new(text.to_owned()));
         match hole {
             TicketHole::CustomerId => Filling::Text(self.customer_id.clone()),
             TicketHole::Subject => Filling::Text(self.subject.clone()),
             TicketHole::Number => Filling::Number(i64::try_from(self.number).unwrap_or(i64::MAX)),
-            TicketHole::Status => text(&self.status),
-            TicketHole::Event => text(&self.event),
-            TicketHole::Key => text(&self.key),
+            TicketHole::Status => tame(&self.status),
+            TicketHole::Event => tame(&self.event),
+            TicketHole::Key => tame(&self.key),
             TicketHole::At => written(self.at.clone()),
         }
     }
@@ -365,7 +365,10 @@ impl<'a> Pen<'a> {
         let doubled = |text: &str| Zeroizing::new(format!("'{}'", text.replace('\'', "''")));
         match hole.escape {
             None | Some(Escape::Plain) if tame || (is_id && is_plain_id(&text)) => Ok(Some(text)),
+            // The profile is loaded only if such a text is one of JSON, which is escaped as a whole.
+            None if hole.name == HoleName::Ticket(TicketHole::Subject) => Ok(Some(text)),
             None | Some(Escape::Plain) => Err(Unaskable),
+            Some(Escape::Html) => Ok(Some(html(&text))),
             Some(Escape::Number) => {
                 let digits = text.strip_prefix('-').unwrap_or(&text);
                 let is_number =
@@ -428,6 +431,22 @@ fn sound(text: &Zeroizing<String>) -> Result<Zeroizing<String>, Unaskable> {
 
 fn quoted(text: &str) -> Result<Zeroizing<String>, Unaskable> {
     serde_json::to_string(text).map(Zeroizing::new).map_err(|_| Unaskable)
+}
+
+/// Text that stands in HTML as it reads.
+fn html(text: &str) -> Zeroizing<String> {
+    let mut out = Zeroizing::new(String::with_capacity(text.len() * 2));
+    for letter in text.chars() {
+        match letter {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            other => out.push(other),
+        }
+    }
+    out
 }
 
 fn json_list(names: &[String]) -> Result<String, Unaskable> {

@@ -8,6 +8,7 @@ pub mod answer;
 pub mod auth;
 mod check;
 pub mod limits;
+pub mod metadata;
 pub mod operation;
 pub mod paging;
 mod read;
@@ -25,6 +26,7 @@ pub use self::answer::Shape;
 use self::answer::{Answer, Literal};
 use self::auth::Auth;
 use self::limits::Limits;
+use self::metadata::Metadata;
 pub use self::operation::Operation;
 use self::paging::{Paging, PagingKind};
 pub use self::source::{Each, Form, Place, Source, Sources};
@@ -300,21 +302,6 @@ pub struct LinkedCompany {
     pub changed: Option<Operation>,
 }
 
-/// Table `[metadata]`: what the CRM's fields are called.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Metadata {
-    /// The request.
-    pub request: Operation,
-    /// Where the list of fields is.
-    #[serde(default)]
-    pub records: Pointer,
-    /// Where a field's name is.
-    pub name: Pointer,
-    /// Where a field's label is.
-    pub label: Pointer,
-}
-
 /// What this CRM has that support must never see.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -342,8 +329,8 @@ pub enum Purpose {
     Gone,
     /// Children changed since, by position.
     Child(usize),
-    /// Names of fields.
-    Metadata,
+    /// Names and labels of fields.
+    Metadata(Entity),
     /// Whether all is well.
     Probe,
     /// What happened to a ticket.
@@ -403,7 +390,8 @@ impl Profile {
             Purpose::Changed(Entity::Company) => self.linked_company()?.changed.as_ref(),
             Purpose::Gone => person.gone.as_ref(),
             Purpose::Child(position) => person.children.get(position).map(|child| &child.changed),
-            Purpose::Metadata => self.metadata.as_ref().map(|metadata| &metadata.request),
+            Purpose::Metadata(Entity::Person) => self.metadata.as_ref().map(|metadata| &metadata.request),
+            Purpose::Metadata(Entity::Company) => self.metadata.as_ref()?.company.as_ref(),
             Purpose::Probe => self.probe.as_ref(),
             Purpose::Activity => self.activity.as_ref(),
             Purpose::Login => match &self.auth {
@@ -426,7 +414,8 @@ impl Profile {
             (Purpose::One(Entity::Company), "company.one"),
             (Purpose::Page(Entity::Company), "company.page"),
             (Purpose::Changed(Entity::Company), "company.changed"),
-            (Purpose::Metadata, "metadata.request"),
+            (Purpose::Metadata(Entity::Person), "metadata.request"),
+            (Purpose::Metadata(Entity::Company), "metadata.company"),
             (Purpose::Probe, "probe"),
             (Purpose::Activity, "activity"),
             (Purpose::Login, "auth.request"),

@@ -400,12 +400,17 @@ const TABLES: &[Table] = &[
     (
         "metadata",
         &[
-            ("request", Is("operation"), "The request"),
+            ("request", Is("operation"), "Asks for the fields of people"),
+            ("company", Is("operation"), "Asks for the fields of companies; the answer is built alike"),
             ("records", Is("pointer"), "Where the list of fields is"),
-            ("name", Is("pointer"), "Where a field's name is"),
-            ("label", Is("pointer"), "Where a field's label is"),
+            (
+                "name",
+                Is("pointers"),
+                "Where a field's name is, or its several names; without it the fields are members of an object",
+            ),
+            ("label", Is("pointers"), "Where a field's label is, or its several labels"),
         ],
-        &["request", "name", "label"],
+        &["request", "label"],
     ),
     (
         "deny",
@@ -425,6 +430,7 @@ fn shapes() -> Map<String, Value> {
         "text": text(),
         "template": { "type": "string", "description": "A text with holes, such as \"Bearer {secret}\"" },
         "pointer": { "type": "string", "pattern": "^(/[^/*~ ]+)*$" },
+        "pointers": { "anyOf": [{ "$ref": "#/$defs/pointer" }, { "type": "array", "items": { "$ref": "#/$defs/pointer" } }] },
         "literal": { "type": ["string", "integer", "boolean"] },
         "texts": { "anyOf": [{ "type": ["string", "integer", "boolean"] }, { "type": "array", "items": { "type": ["string", "integer"] } }] },
         "signed": { "type": "array", "items": { "enum": ["method", "uri", "body", "timestamp"] } },

@@ -105,6 +105,8 @@ pub enum Escape {
     Quoted,
     /// A whole number, as number in JSON; anything else is not sent.
     Number,
+    /// With `&lt;` for `<` and so on, for notes that a CRM shows as HTML.
+    Html,
     /// As it is; only where the hole is the whole parameter.
     Plain,
     /// Names with commas between.
@@ -123,6 +125,7 @@ const ESCAPES: &[(&str, Escape)] = &[
     ("dolibarr", Escape::Dolibarr),
     ("quoted", Escape::Quoted),
     ("number", Escape::Number),
+    ("html", Escape::Html),
     ("plain", Escape::Plain),
     ("comma", Escape::Comma),
     ("repeat", Escape::Repeat),
@@ -332,7 +335,7 @@ mod tests {
 
     #[test]
     fn an_escape_that_does_not_exist_is_refused_and_those_that_do_are_named() {
-        let error = Template::parse("{value:html}").unwrap_err();
+        let error = Template::parse("{value:markup}").unwrap_err();
         assert!(error.contains("odata, soql"), "{error}");
         assert!(Template::parse("a\u{7}b").is_err());
     }

@@ -33,7 +33,7 @@ impl RawAnswer {
     }
 
     /// The bytes, for the parser only.
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(in crate::connector) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 }

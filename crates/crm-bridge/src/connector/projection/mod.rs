@@ -26,6 +26,7 @@ pub use plan::Plan;
 pub use read::{Page, Unreadable, read_list, read_one};
 pub use scan::Limits;
 pub use take::Record;
+pub(super) use take::is_id;
 pub use watch::KeyWatch;
 
 #[cfg(test)]

@@ -284,14 +284,18 @@ fn joined<'de>(cells: &[usize], with: &str, sink: &Sink<'de>) -> Found<'de> {
 
 const ID_CHARS_MAX: usize = 140;
 
-/// An id: a short line without a letter that means something in an address. Some CRMs make ids of names, with blanks and letters
-/// of any script.
+/// Whether a text can be an id: a short line without a letter that means something in an address. Some CRMs make ids of
+/// names, with blanks and letters of any script.
+pub(in crate::connector) fn is_id(text: &str) -> bool {
+    let leads_elsewhere = matches!(text, "." | "..") || text.contains(['/', '\\', '?', '#', '%']);
+    let is_line = text.trim() == text && !leads_elsewhere && !text.chars().any(char::is_control);
+    is_line && (1..=ID_CHARS_MAX).contains(&text.chars().count())
+}
+
 fn id_text(value: &Found<'_>) -> Option<String> {
     if let Found::Integer(number) = value {
         return Some(number.to_string());
     }
     let text = value.text()?;
-    let leads_elsewhere = matches!(text, "." | "..") || text.contains(['/', '\\', '?', '#', '%']);
-    let is_line = text.trim() == text && !leads_elsewhere && !text.chars().any(char::is_control);
-    (is_line && (1..=ID_CHARS_MAX).contains(&text.chars().count())).then(|| text.to_owned())
+    is_id(text).then(|| text.to_owned())
 }

@@ -14,6 +14,7 @@ use super::check::{self, Remark};
 use super::lexicon::Lexicon;
 use super::view::{Access, access};
 use super::{Field, FieldKind, Keep, Language, Policy, Role};
+use crate::connector::labels::Labels;
 use crate::connector::profile::Profile;
 
 pub use self::html::html;
@@ -131,13 +132,14 @@ pub struct Approved {
 }
 
 impl Explanation {
-    /// Explains a policy for the CRM of a profile.
+    /// Explains a policy for the CRM of a profile; with what the CRM calls its fields, if it was asked.
     ///
     /// # Errors
     /// A sentence, if the profile's own deny words make no lexicon.
     pub fn new(
         policy: &Policy,
         profile: &Profile,
+        labels: Option<&Labels>,
         made_on: &str,
         approvals: Vec<Approved>,
     ) -> Result<Self, String> {
@@ -162,7 +164,7 @@ impl Explanation {
                 verified: profile.head.verified(),
             },
             roles: Role::ALL.into_iter().map(Role::as_str).collect(),
-            fields: policy.fields.iter().map(|field| field_view(field, profile)).collect(),
+            fields: policy.fields.iter().map(|field| field_view(field, profile, labels)).collect(),
             accepted_risks: policy.fields.iter().filter_map(risk).collect(),
             held_back: HeldBack {
                 never: lexicon.groups(super::lexicon::Severity::Hard),
@@ -171,7 +173,7 @@ impl Explanation {
                 crm_paths: profile.deny.paths.clone(),
                 lexicon_entries: lexicon.entries().count(),
             },
-            remarks: check::check(policy, profile)?,
+            remarks: check::check_with(policy, profile, labels)?,
             approvals,
         })
     }
@@ -185,8 +187,8 @@ impl Explanation {
     }
 }
 
-fn field_view(field: &Field, profile: &Profile) -> FieldView {
-    let labels = [Language::En, Language::Ru].map(|language| (language.as_str(), field.caption(language)));
+fn field_view(field: &Field, profile: &Profile, labels: Option<&Labels>) -> FieldView {
+    let captions = [Language::En, Language::Ru].map(|language| (language.as_str(), field.caption(language)));
     let (chars_max, values) = match &field.kind {
         FieldKind::Text { chars_max } => (Some(*chars_max), Vec::new()),
         FieldKind::Enum { values } => (None, values.clone()),
@@ -194,11 +196,11 @@ fn field_view(field: &Field, profile: &Profile) -> FieldView {
     };
     FieldView {
         key: field.key.clone(),
-        labels: labels.into_iter().collect(),
+        labels: captions.into_iter().collect(),
         kind: field.kind.as_str(),
         chars_max,
         values,
-        comes_from: check::places(field, profile),
+        comes_from: check::places(field, profile, labels),
         views: Role::ALL.into_iter().map(|role| (role.as_str(), view_of(field, role))).collect(),
         mask_keeps: field.mask.as_ref().map(|mask| match mask.keep {
             Keep::Last(count) => format!("last {count}"),
@@ -225,7 +227,7 @@ mod tests {
     fn example() -> Explanation {
         let policy = load(include_str!("../../../../../config/field-policy.toml")).unwrap();
         let profile = Profile::load(BUILT_IN[0].1).unwrap();
-        Explanation::new(&policy, &profile, "2026-11-22", Vec::new()).unwrap()
+        Explanation::new(&policy, &profile, None, "2026-11-22", Vec::new()).unwrap()
     }
 
     fn nasty() -> Explanation {
@@ -240,7 +242,7 @@ mod tests {
             key: "0123456789abcdef".into(),
             at: "2026-11-22T00:00:00Z".into(),
         };
-        Explanation::new(&policy.unwrap(), &profile, "2026-11-22", vec![approved]).unwrap()
+        Explanation::new(&policy.unwrap(), &profile, None, "2026-11-22", vec![approved]).unwrap()
     }
 
     #[test]

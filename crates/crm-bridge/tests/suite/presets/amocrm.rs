@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::kit::{self, Preset, Stage};
 
-fn preset() -> Preset<AmoCrm> {
+pub(super) fn preset() -> Preset<AmoCrm> {
     let crm = AmoCrm::default();
     Preset {
         name: "amocrm",

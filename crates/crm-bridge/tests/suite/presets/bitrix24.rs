@@ -6,7 +6,7 @@ use db_kit::testing::block_on;
 
 use super::kit::{self, Preset, Stage};
 
-fn preset() -> Preset<Bitrix24> {
+pub(super) fn preset() -> Preset<Bitrix24> {
     let crm = Bitrix24::default();
     Preset {
         name: "bitrix24",

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::aid::{altered, pages};
 use super::kit::{self, Preset, Stage};
 
-fn preset() -> Preset<Dataverse> {
+pub(super) fn preset() -> Preset<Dataverse> {
     let crm = Dataverse::default();
     Preset {
         // Microsoft's directory is played by the same server.

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::kit::{self, Preset, Stage};
 
-fn preset(crm: Dolibarr) -> Preset<Dolibarr> {
+pub(super) fn preset(crm: Dolibarr) -> Preset<Dolibarr> {
     Preset {
         name: "dolibarr",
         secret: Dolibarr::KEY.to_owned(),

@@ -6,7 +6,7 @@ use db_kit::testing::block_on;
 
 use super::kit::{self, Preset, Stage};
 
-fn preset() -> Preset<EspoCrm> {
+pub(super) fn preset() -> Preset<EspoCrm> {
     Preset {
         name: "espocrm",
         secret: EspoCrm::API_KEY.to_owned(),

@@ -6,7 +6,7 @@ use db_kit::testing::block_on;
 
 use super::kit::{self, Preset, Stage};
 
-fn preset() -> Preset<Frappe> {
+pub(super) fn preset() -> Preset<Frappe> {
     Preset {
         name: "frappe",
         secret: Frappe::API_SECRET.to_owned(),

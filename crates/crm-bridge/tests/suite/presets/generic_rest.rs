@@ -10,7 +10,7 @@ use db_kit::testing::block_on;
 
 use super::kit::{self, Preset, Stage};
 
-fn preset() -> Preset<PlainRest> {
+pub(super) fn preset() -> Preset<PlainRest> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite/presets/contora.toml");
     Preset {
         name: Box::leak(file.display().to_string().into_boxed_str()),

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::kit::{self, Preset, Stage};
 
-fn preset(crm: HubSpot) -> Preset<HubSpot> {
+pub(super) fn preset(crm: HubSpot) -> Preset<HubSpot> {
     Preset {
         name: "hubspot",
         secret: crm.token.clone(),
@@ -47,7 +47,7 @@ fn preset(crm: HubSpot) -> Preset<HubSpot> {
 }
 
 /// As HubSpot is but for its search, which here learns of a change at once.
-fn prompt() -> HubSpot {
+pub(super) fn prompt() -> HubSpot {
     HubSpot { lag_s: 0, ..HubSpot::default() }
 }
 

@@ -2,7 +2,10 @@
 
 mod aid;
 mod kit;
+mod labels;
+mod outward;
 
+mod activities;
 mod amocrm;
 mod bitrix24;
 mod dataverse;
@@ -10,6 +13,7 @@ mod dolibarr;
 mod espocrm;
 mod frappe;
 mod generic_rest;
+mod hooks;
 mod hubspot;
 mod odoo;
 mod pipedrive;

@@ -23,7 +23,7 @@ const NAMES: &[&str] = &[
     "x_support_until",
 ];
 
-fn json2() -> Preset<OdooJson2> {
+pub(super) fn json2() -> Preset<OdooJson2> {
     Preset {
         name: "odoo",
         secret: OdooJson2::API_KEY.to_owned(),
@@ -48,7 +48,7 @@ fn json2() -> Preset<OdooJson2> {
     }
 }
 
-fn rpc() -> Preset<OdooRpc> {
+pub(super) fn rpc() -> Preset<OdooRpc> {
     Preset {
         name: "odoo-rpc",
         secret: OdooRpc::API_KEY.to_owned(),

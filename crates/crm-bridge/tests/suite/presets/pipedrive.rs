@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::kit::{self, Preset, Stage};
 
-fn preset() -> Preset<Pipedrive> {
+pub(super) fn preset() -> Preset<Pipedrive> {
     let crm = Pipedrive::default();
     Preset {
         name: "pipedrive",

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::aid::pages;
 use super::kit::{self, Preset, Stage};
 
-fn preset(crm: Salesforce) -> Preset<Salesforce> {
+pub(super) fn preset(crm: Salesforce) -> Preset<Salesforce> {
     Preset {
         name: "salesforce",
         secret: crm.client_secret.clone(),

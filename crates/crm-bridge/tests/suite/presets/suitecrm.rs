@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::kit::{self, Preset, Stage};
 
-fn preset() -> Preset<SuiteCrm> {
+pub(super) fn preset() -> Preset<SuiteCrm> {
     Preset {
         name: "suitecrm",
         secret: SuiteCrm::CLIENT_SECRET.to_owned(),

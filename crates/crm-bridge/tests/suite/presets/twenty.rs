@@ -6,7 +6,7 @@ use db_kit::testing::block_on;
 
 use super::kit::{self, Preset, Stage};
 
-fn preset(crm: Twenty) -> Preset<Twenty> {
+pub(super) fn preset(crm: Twenty) -> Preset<Twenty> {
     Preset {
         name: "twenty",
         secret: Twenty::API_KEY.to_owned(),

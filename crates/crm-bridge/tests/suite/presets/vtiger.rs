@@ -6,7 +6,7 @@ use db_kit::testing::block_on;
 
 use super::kit::{self, Preset, Stage};
 
-fn preset() -> Preset<Vtiger> {
+pub(super) fn preset() -> Preset<Vtiger> {
     Preset {
         name: "vtiger",
         secret: Vtiger::ACCESS_KEY.to_owned(),

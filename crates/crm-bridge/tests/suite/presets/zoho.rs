@@ -8,7 +8,7 @@ use serde_json::json;
 use super::aid::altered;
 use super::kit::{self, Preset, Stage};
 
-fn preset(crm: Zoho) -> Preset<Zoho> {
+pub(super) fn preset(crm: Zoho) -> Preset<Zoho> {
     Preset {
         // Zoho's accounts are played by the same server.
         name: altered("zoho", &[("\"https://accounts.zoho.{data_center}/", "\"/")]),

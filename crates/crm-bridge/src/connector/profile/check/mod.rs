@@ -373,12 +373,16 @@ impl Checker<'_> {
             HoleName::Method | HoleName::Path => Err("belongs to kind = \"hmac\" in [auth]".to_owned()),
             HoleName::Ticket(_) if purpose != Purpose::Activity => Err("belongs to [activity]".to_owned()),
             HoleName::Ticket(_) if spot == Spot::Path => ok(alone, "in a path this is a whole segment"),
-            // An id of plain letters; others are not sent.
-            HoleName::Id | HoleName::LastId | HoleName::Ticket(TicketHole::CustomerId)
-                if hole.escape.is_none() && in_text =>
-            {
+            _ if hole.escape == Some(Escape::Html) && !matches!(hole.name, HoleName::Ticket(_)) => {
+                Err("`:html` belongs to [activity]".to_owned())
+            }
+            // A subject is anybody's text; in JSON it can't end what it stands in. The others are the bridge's own words.
+            HoleName::Ticket(TicketHole::Subject) if hole.escape.is_none() && spot == Spot::Json => Ok(()),
+            HoleName::Ticket(other) if hole.escape.is_none() && in_text && *other != TicketHole::Subject => {
                 Ok(())
             }
+            // An id of plain letters; others are not sent.
+            HoleName::Id | HoleName::LastId if hole.escape.is_none() && in_text => Ok(()),
             HoleName::Id | HoleName::Value | HoleName::LastId | HoleName::Cursor | HoleName::Ticket(_) => {
                 ok(in_text, "this stands in a parameter or in the body")?;
                 match hole.escape {
