@@ -3,14 +3,18 @@
 //! The walls stand behind one another, so most leaks take more than one hole. What this file says, and what the walls'
 //! own tests in crm-bridge say in more detail:
 //!
-//! | taken away | what then comes through                                                        |
-//! |------------|--------------------------------------------------------------------------------|
-//! | ask        | nothing: the CRM sends everything, and *parse* skips it                        |
-//! | parse      | nothing of a CRM that selects, for *ask* did not ask; but its over-sharing does |
-//! | ask, parse | deals, amounts, invoices, bank accounts, notes, owners: everything             |
-//! | type       | a bank account that stands where a phone number belongs                        |
-//! | who        | what a role sees masked only                                                   |
-//! | keep       | cards lie in the bridge's database in clear                                    |
+//! | taken away                 | what then comes through                                                   |
+//! |----------------------------|---------------------------------------------------------------------------|
+//! | ask                        | nothing: the CRM sends everything, and *parse* skips it                   |
+//! | ask, parse                 | nothing on a card: *exit* stops what the policy does not list; yet the    |
+//! |                            | bridge has had it in its hands                                            |
+//! | parse, exit                | what an over-sharing CRM sends                                            |
+//! | ask, parse, exit           | deals, amounts, invoices, bank accounts, notes, owners: everything        |
+//! | type, tripwire, view, exit | a bank account that stands where a phone number belongs                   |
+//! | view, exit                 | what a role sees masked only                                              |
+//! | seal, unsealed             | cards lie in the bridge's database in clear                               |
+//!
+//! One wall at a time, and for each kind of leak, this is measured in `crates/crm-bridge/tests/suite/leaks`.
 
 use std::collections::BTreeSet;
 
@@ -58,8 +62,8 @@ fn with_every_wall_standing_the_same_search_finds_nothing() -> Result<()> {
 }
 
 #[test]
-fn without_ask_and_parse_everything_comes_through_and_is_found() -> Result<()> {
-    let hits = found(&["ask", "parse"], &json!({}))?;
+fn without_ask_parse_and_exit_everything_comes_through_and_is_found() -> Result<()> {
+    let hits = found(&["ask", "parse", "exit"], &json!({}))?;
     let fields = fields(&hits);
     let expected = [
         "deal.title",
@@ -86,32 +90,35 @@ fn without_ask_and_parse_everything_comes_through_and_is_found() -> Result<()> {
 }
 
 #[test]
-fn without_parse_an_over_sharing_crm_is_found_out() -> Result<()> {
-    let hits = found(&["parse"], &json!({"ignore_fields": true}))?;
+fn without_parse_and_exit_an_over_sharing_crm_is_found_out() -> Result<()> {
+    let hits = found(&["parse", "exit"], &json!({"ignore_fields": true}))?;
     ensure!(fields(&hits).contains("deal.amount"), "{:?}", fields(&hits));
     Ok(())
 }
 
 #[test]
-fn without_ask_alone_parse_still_holds() -> Result<()> {
-    let hits = found(&["ask"], &json!({}))?;
-    ensure!(hits.is_empty(), "{:?}", hits.first());
+fn without_ask_parse_holds_and_without_both_the_door_is_still_shut() -> Result<()> {
+    for without in [&["ask"][..], &["ask", "parse"]] {
+        let hits = found(without, &json!({}))?;
+        ensure!(hits.is_empty(), "without {without:?}: {:?}", hits.first());
+    }
     Ok(())
 }
 
 #[test]
-fn without_type_a_bank_account_in_the_place_of_a_phone_number_is_found() -> Result<()> {
+fn without_type_tripwire_view_and_exit_a_bank_account_in_the_place_of_a_phone_number_is_found() -> Result<()>
+{
     let misplaced = json!({"ignore_fields": true, "fault": {"kind": "iban_in_phone"}});
     let standing = found(&[], &misplaced)?;
     ensure!(standing.is_empty(), "{:?}", standing.first());
-    let hits = found(&["type", "who"], &misplaced)?;
+    let hits = found(&["type", "tripwire", "view", "exit"], &misplaced)?;
     ensure!(fields(&hits).contains("company.iban"), "{:?}", fields(&hits));
     Ok(())
 }
 
 #[test]
-fn without_who_the_first_line_sees_what_is_masked() -> Result<()> {
-    for (without, kind) in [(vec![], "masked"), (vec!["who"], "phone")] {
+fn without_view_and_exit_the_first_line_sees_what_is_masked() -> Result<()> {
+    for (without, kind) in [(vec![], "masked"), (vec!["view", "exit"], "phone")] {
         let setup = Setup { without_walls: without, ..Setup::with(CrmKind::Sandbox) };
         let mut desk = Desk::start(&setup)?;
         let story = day(&mut desk, &json!({}))?;
@@ -122,8 +129,8 @@ fn without_who_the_first_line_sees_what_is_masked() -> Result<()> {
 }
 
 #[test]
-fn without_keep_cards_lie_open_in_the_bridges_database() -> Result<()> {
-    for (without, open) in [(vec![], false), (vec!["keep"], true)] {
+fn without_seal_and_unsealed_cards_lie_open_in_the_bridges_database() -> Result<()> {
+    for (without, open) in [(vec![], false), (vec!["seal", "unsealed"], true)] {
         let setup = Setup { without_walls: without, ..Setup::with(CrmKind::Sandbox) };
         let mut desk = Desk::start(&setup)?;
         let story = day(&mut desk, &json!({}))?;

@@ -124,7 +124,7 @@ impl Desk {
         let dir = tempfile::Builder::new().prefix("guichet-desk-").tempdir()?;
         let (front, between) = (Proxy::start()?, Arc::new(Proxy::start()?));
         let bin = bin_folder(setup, dir.path())?;
-        let sabotage: String = setup.without_walls.iter().map(|wall| sabotage(wall)).collect();
+        let sabotage = sabotage(&setup.without_walls);
         let detour = between.clone();
         let stack = Stack::builder(bin, dir.path().join("stack"))
             .crm(setup.crm)
@@ -255,8 +255,8 @@ impl Desk {
     }
 }
 
-fn sabotage(wall: &str) -> String {
-    format!("SABOTAGE__{}=true\n", wall.to_uppercase())
+fn sabotage(walls: &[&str]) -> String {
+    if walls.is_empty() { String::new() } else { format!("SABOTAGE__WITHOUT={walls:?}\n") }
 }
 
 /// The programs to start; with walls taken away, those with another bridge.

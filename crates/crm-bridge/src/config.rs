@@ -50,6 +50,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// How many customers one operator may look at.
     pub budgets: BudgetsConfig,
+    /// How many customers all operators together may look at.
+    pub ceiling: CeilingConfig,
     /// What supervisors are told.
     pub oversight: OversightConfig,
     /// The listener for the CRM.
@@ -86,6 +88,16 @@ pub struct ServerConfig {
 pub struct TicketServiceConfig {
     /// Its public key.
     pub verify_key_file: PathBuf,
+    /// From where it asks.
+    pub allow_from: Vec<String>,
+}
+
+/// Section `[ceiling]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CeilingConfig {
+    /// Different customers in an hour of the clock.
+    pub customers_per_hour: usize,
 }
 
 /// Section `[crm]`.

@@ -9,6 +9,7 @@ use service_kit::metrics::Metrics;
 use service_kit::token::{self, Verifier};
 use service_kit::{Clock, Ids};
 
+use crate::app::ceiling::Ceiling;
 use crate::app::crm_api::Outward;
 use crate::app::policies::{self, Live};
 use crate::app::sync::Sync;
@@ -18,7 +19,7 @@ use crate::connector::auth::Keeper;
 use crate::connector::auth::keeper::KeeperParts;
 use crate::connector::client::Client;
 use crate::connector::guard::{Guard, GuardLimits};
-use crate::connector::net::{self, Net, NetConfig};
+use crate::connector::net::{self, Hosts, Net, NetConfig};
 use crate::connector::plans::Plans;
 use crate::connector::profile::Profile;
 use crate::connector::projection::{KeyWatch, Limits};
@@ -53,7 +54,7 @@ impl From<String> for StartError {
 #[must_use]
 pub fn walls(config: &Config) -> Walls {
     #[cfg(feature = "sabotage")]
-    return Walls::without(config.sabotage);
+    return Walls::without(&config.sabotage.without);
     #[cfg(not(feature = "sabotage"))]
     {
         let _ = config;
@@ -67,7 +68,7 @@ pub fn walls(config: &Config) -> Walls {
 /// All that is wrong, a line each.
 pub fn policy(config: &Config, profile: &Profile) -> Result<Policy, StartError> {
     let file = config.policy.file.display();
-    policies::read(&policy_text(config)?, profile).map_err(|reasons| {
+    policies::read_behind(&policy_text(config)?, profile, walls(config)).map_err(|reasons| {
         StartError(reasons.iter().map(|reason| format!("{file}, {reason}")).collect::<Vec<_>>().join("\n"))
     })
 }
@@ -89,7 +90,7 @@ pub fn ticket_policy(config: &Config) -> Result<Option<TicketPolicy>, StartError
     }
     let text = std::fs::read_to_string(file)
         .map_err(|error| format!("the ticket policy {} can't be read: {error}", file.display()))?;
-    TicketPolicy::load(&text).map(Some).map_err(|errors| {
+    TicketPolicy::load(&text).map(|policy| Some(policy.behind(walls(config)))).map_err(|errors| {
         let lines = errors.iter().map(|error| format!("{}, {error}", file.display()));
         StartError(lines.collect::<Vec<_>>().join("\n"))
     })
@@ -141,7 +142,7 @@ pub fn connector(
         retries_max: limits.retries_max.min(10),
         retry_pause_ms: limits.retry_pause_ms,
     };
-    let watch = KeyWatch::new(Lexicon::with(&profile.deny.words)?);
+    let watch = KeyWatch::new(Lexicon::with(&profile.deny.words)?).behind(walls);
     watch.register(around.metrics);
     let counts = around.counts.clone();
     Ok(Connector::new(Parts {
@@ -203,7 +204,9 @@ fn client(
         clock: around.clock.clone(),
     })?;
     let trusted: Vec<&url::Url> = base.iter().chain(keeper.token_url()).collect();
-    let net = Net::new(&net_config, &trusted, walls)?;
+    let from_token = profile.host.from_token.iter().flat_map(|from| &from.suffixes);
+    let ends = profile.host.also.iter().chain(from_token).cloned().collect();
+    let net = Net::new(&net_config, Hosts::new(&trusted, ends), walls)?;
     Ok(Client::new(net, keeper, base, around.clock.clone(), walls))
 }
 
@@ -292,6 +295,7 @@ pub fn bridge_under(
         },
         sync: None,
         rules: Arc::new(Rules::new(&config.budgets, &config.oversight)?),
+        ceiling: Arc::new(Ceiling::new(config.ceiling.customers_per_hour)),
         other_audit_key: other_audit_key(config)?,
         walls,
         metrics: counts,

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use toml::Spanned;
 
 use crate::policy::load::line_at;
+use crate::walls::{Wall, Walls};
 
 const FILE_BYTES_MAX: usize = 64 * 1024;
 const SHORT_CHARS_MAX: usize = 120;
@@ -83,6 +84,7 @@ pub struct TicketPolicy {
     pub owner: String,
     fields: Vec<TicketField>,
     hash: String,
+    walls: Walls,
 }
 
 /// What is wrong with a policy file.
@@ -160,13 +162,31 @@ impl TicketPolicy {
         let (name, owner) = (file.policy.name.into_inner(), file.policy.owner.into_inner());
         let number = file.policy.number.into_inner();
         let hash = hash(&name, number, &owner, &fields);
-        Ok(Self { name, number, owner, fields, hash })
+        Ok(Self { name, number, owner, fields, hash, walls: Walls::standing() })
     }
 
     /// Whether the CRM may read this.
     #[must_use]
     pub fn lists(&self, field: TicketField) -> bool {
         self.fields.contains(&field)
+    }
+
+    /// The same behind walls of which a test build may have taken some away.
+    #[must_use]
+    pub fn behind(self, walls: Walls) -> Self {
+        Self { walls, ..self }
+    }
+
+    /// Whether this is kept of an event.
+    #[must_use]
+    pub fn keeps(&self, field: TicketField) -> bool {
+        self.lists(field) || !self.walls.stands(Wall::Keeps)
+    }
+
+    /// Whether this is told of what is kept.
+    #[must_use]
+    pub fn tells(&self, field: TicketField) -> bool {
+        self.lists(field) || !self.walls.stands(Wall::Tells)
     }
 
     /// What may not be read.

@@ -31,6 +31,12 @@ pub enum BridgeError {
         /// Until the hour or the day ends.
         wait_ms: i64,
     },
+    /// All operators together have looked at as many customers in this hour as allowed.
+    #[error("the ceiling over all operators is reached for another {wait_ms} ms")]
+    CeilingReached {
+        /// Until the hour ends.
+        wait_ms: i64,
+    },
     /// There is no such notice.
     #[error("there is no such notice")]
     NoticeUnknown,

@@ -8,7 +8,8 @@ use super::Bridge;
 use crate::connector::projection::Record;
 use crate::policy::value::{RawScalar, Reading, TypedValue, read};
 use crate::store::SealedCard;
-use crate::store::vault::Bond;
+use crate::store::vault::{Bond, is_sealed};
+use crate::walls::Wall;
 
 /// The typed values of one customer, by position of the field in the policy.
 pub struct Readings {
@@ -63,7 +64,7 @@ struct KeptCard {
 impl Bridge {
     /// Wall 3 for a record that just came from the CRM.
     pub(super) fn type_record(&self, record: &Record) -> Readings {
-        let fields = record
+        let mut fields: Vec<(usize, Reading)> = record
             .values
             .iter()
             .filter_map(|(position, raw)| {
@@ -75,6 +76,8 @@ impl Bridge {
                 Some((*position, reading))
             })
             .collect();
+        // What came with a company of its own stands behind what the person has.
+        fields.sort_by_key(|(position, _)| *position);
         Readings {
             fields,
             not_sent: record.not_sent.clone(),
@@ -107,13 +110,19 @@ impl Bridge {
         let plain = Zeroizing::new(serde_json::to_vec(&card).ok()?);
         let policy = self.policy.hash().as_str();
         let sealed = self.vault.seal(&plain, Bond { customer_ref, as_of, policy }, &self.ids)?;
+        if !is_sealed(&sealed) && self.walls.stands(Wall::Unsealed) {
+            tracing::error!(
+                "a card came out of the seal unsealed and is not kept; this is a fault of the bridge"
+            );
+            return None;
+        }
         Some(SealedCard { sealed, policy_hash: policy.to_owned(), as_of })
     }
 
     /// A kept card, if it can be opened and is not too old. Every value goes through wall 3 again, so that a policy
     /// that was narrowed since then holds for what was kept before.
     pub(super) fn open(&self, card: &SealedCard, customer_ref: &str) -> Option<Readings> {
-        if self.clock.now().since_ms(card.as_of) > self.cache.age_max_ms && self.walls.keep_stands() {
+        if self.clock.now().since_ms(card.as_of) > self.cache.age_max_ms && self.walls.stands(Wall::Age) {
             return None;
         }
         self.open_whatever_age(card, customer_ref)

@@ -6,13 +6,14 @@ use bridge_contract::{
 use service_kit::Timestamp;
 
 use super::resolve::new_ref;
-use super::{Bridge, BridgeError, Readings};
+use super::{Bridge, BridgeError, Readings, exit};
 use crate::connector::ask::Question;
 use crate::connector::trouble::Trouble;
 use crate::oversight::budget::Standing;
 use crate::policy::{Entity, view};
 use crate::store::audit::{Action, LogLine, Refusal};
 use crate::store::{Customer, Person, SealedCard, Viewing};
+use crate::walls::Wall;
 
 /// How far back tombstones are looked through for one customer.
 const TOMBSTONES_MS: i64 = 90 * 24 * 60 * 60 * 1_000;
@@ -50,7 +51,7 @@ pub(super) fn viewing(
     (ticket, customer_ref): (u64, &CustomerRef),
     request_id: &str,
 ) -> Result<Viewing, BridgeError> {
-    if bridge.walls.who_stands() {
+    if bridge.walls.stands(Wall::Grant) {
         if granted.ticket != ticket {
             return Err(BridgeError::GrantRefused("it is for another ticket"));
         }
@@ -142,6 +143,17 @@ fn budgeted(bridge: &Bridge, standing: &Standing) -> Result<(), BridgeError> {
     Err(BridgeError::BudgetSpent { verdict: standing.verdict, wait_ms: until.since_ms(bridge.clock.now()) })
 }
 
+/// Wall 4 for all together: refuses a customer beyond what the whole helpdesk may see in an hour.
+fn below_ceiling(bridge: &Bridge, customer_ref: &str) -> Result<(), BridgeError> {
+    let reached = bridge.ceiling.reached(customer_ref, bridge.clock.now());
+    let Some(wait_ms) = reached.filter(|_| bridge.walls.stands(Wall::Ceiling)) else { return Ok(()) };
+    bridge.metrics.card("ceiling_reached");
+    tracing::error!(
+        "the helpdesk has seen as many customers in this hour as ceiling.customers_per_hour allows"
+    );
+    Err(BridgeError::CeilingReached { wait_ms })
+}
+
 /// What is known of a customer at this moment.
 struct Known {
     readings: Readings,
@@ -174,7 +186,9 @@ fn first_step(
         let line = line(bridge, None, Action::Refused(Refusal::Erased), &[]);
         return (Step::Ended(Err(BridgeError::CustomerErased)), Some(line));
     }
-    if let Err(spent) = budgeted(bridge, standing) {
+    let room =
+        budgeted(bridge, standing).and_then(|()| below_ceiling(bridge, customer.customer_ref.as_str()));
+    if let Err(spent) = room {
         let line = line(bridge, None, Action::Refused(Refusal::BudgetSpent), &[]);
         return (Step::Ended(Err(spent)), Some(line));
     }
@@ -232,9 +246,9 @@ async fn ask(bridge: &Bridge, crm_id: &str) -> Result<Current, Trouble> {
     let found = bridge.connector.ask(Question::ById(Entity::Person, crm_id.to_owned())).await?;
     if let Some(record) = found.records.first() {
         // A CRM that answers with somebody else is not to be believed.
-        let same = record.id.as_deref() == Some(crm_id) || !bridge.walls.ask_stands();
+        let same = record.id.as_deref() == Some(crm_id) || !bridge.walls.stands(Wall::Identity);
         if !same {
-            return Err(Trouble::UnexpectedShape);
+            return Err(Trouble::OtherRecord);
         }
         return Ok(match &record.merged_into {
             Some(into) if into != crm_id => Current::MergedInto(into.clone()),
@@ -290,7 +304,8 @@ fn show(
         }
     };
     match fields {
-        Some(fields) => {
+        Some(mut fields) => {
+            exit::check(bridge, role, wish, &mut fields);
             let line = line(bridge, Some(&known), action, &fields);
             (Ok(Shown { fields, as_of: known.as_of, stale: known.stale, budget: None }), line)
         }

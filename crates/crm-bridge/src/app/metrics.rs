@@ -29,6 +29,7 @@ pub struct BridgeMetrics {
     resolves: Family<Outcome, Counter>,
     cards: Family<Outcome, Counter>,
     withheld: Family<Withheld, Counter>,
+    exit_stops: Family<Withheld, Counter>,
     policy_looks: Family<Outcome, Counter>,
     policy_number: Gauge,
 }
@@ -43,6 +44,7 @@ impl BridgeMetrics {
             resolves: Family::default(),
             cards: Family::default(),
             withheld: Family::default(),
+            exit_stops: Family::default(),
             policy_looks: Family::default(),
             policy_number: Gauge::default(),
         };
@@ -54,6 +56,11 @@ impl BridgeMetrics {
             "withheld_values",
             "Listed values that did not fit their type",
             own.withheld.clone(),
+        );
+        metrics.register(
+            "exit_stops",
+            "Fields that were stopped at the door; each is a fault of the bridge",
+            own.exit_stops.clone(),
         );
         metrics.register(
             "policy_looks",
@@ -86,6 +93,10 @@ impl BridgeMetrics {
 
     pub(super) fn card(&self, outcome: &'static str) {
         self.cards.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    pub(super) fn stopped_at_exit(&self, field: &str, reason: &'static str) {
+        self.exit_stops.get_or_create(&Withheld { field: field.to_owned(), reason }).inc();
     }
 
     pub(super) fn withheld(&self, field: &str, reason: Reason) {

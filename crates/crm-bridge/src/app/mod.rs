@@ -2,11 +2,13 @@
 //! [`reveal`]. Each takes a checked grant; none knows HTTP.
 
 pub mod audit;
+pub mod ceiling;
 mod copied;
 pub mod crm_api;
 pub mod customer_changes;
 pub mod dry_run;
 mod error;
+mod exit;
 pub mod field_labels;
 mod kept;
 mod look;
@@ -61,6 +63,8 @@ pub struct Bridge {
     pub cache: CacheLimits,
     /// Budgets, and what supervisors are told.
     pub rules: std::sync::Arc<crate::oversight::Rules>,
+    /// What all operators together may see.
+    pub ceiling: std::sync::Arc<ceiling::Ceiling>,
     /// The public key of the ticket service's audit log, if the settings name it.
     pub other_audit_key: Option<PublicKey>,
     /// Following the CRM, where that is done.

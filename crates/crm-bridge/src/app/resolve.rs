@@ -8,13 +8,14 @@ use bridge_contract::{
 use service_kit::Personal;
 
 use super::copied::Copied;
-use super::{Bridge, BridgeError};
+use super::{Bridge, BridgeError, exit};
 use crate::connector::ask::Question;
 use crate::connector::projection::Record;
 use crate::policy::value::{normal_email, normal_phone};
 use crate::store::Person;
 use crate::store::audit::TICKET_SERVICE;
 use crate::store::vault::AddressHash;
+use crate::walls::Wall;
 
 /// One way to look somebody up.
 enum LookUp {
@@ -67,7 +68,11 @@ pub async fn resolve(
 }
 
 fn look_ups(bridge: &Bridge, question: &ResolveQuestion) -> Vec<LookUp> {
-    let email = question.email.as_ref().and_then(|email| normal_email(email.as_str())).map(LookUp::Email);
+    let checked = |text: &str| match normal_email(text) {
+        None if !bridge.walls.stands(Wall::Input) => Some(text.trim().to_lowercase()),
+        checked => checked,
+    };
+    let email = question.email.as_ref().and_then(|email| checked(email.as_str())).map(LookUp::Email);
     let phone = question.phone.as_ref().and_then(|phone| normal_phone(phone.as_str(), &bridge.phones));
     email.into_iter().chain(phone.map(LookUp::Phone)).collect()
 }
@@ -161,6 +166,7 @@ async fn remember_copied(
 /// The records that really have the address. CRMs search fuzzily, by prefix, or not at all.
 fn hits<'a>(bridge: &Bridge, records: &'a [Record], look_up: &LookUp) -> Vec<(String, &'a Record)> {
     let is_hit = |record: &&Record| match look_up {
+        _ if !bridge.walls.stands(Wall::Hit) => true,
         LookUp::Email(wanted) => {
             record.emails.iter().any(|email| normal_email(email).is_some_and(|email| email == *wanted))
         }
@@ -169,8 +175,16 @@ fn hits<'a>(bridge: &Bridge, records: &'a [Record], look_up: &LookUp) -> Vec<(St
             .iter()
             .any(|phone| normal_phone(phone, &bridge.phones).is_some_and(|phone| phone == *wanted)),
     };
-    let mut hits: Vec<(String, &Record)> =
-        records.iter().filter(is_hit).filter_map(|record| Some((record.id.clone()?, record))).collect();
+    let agrees = |record: &&Record| match look_up {
+        LookUp::Email(wanted) => exit::has_email(bridge, record, wanted),
+        LookUp::Phone(wanted) => exit::has_phone(bridge, record, wanted),
+    };
+    let mut hits: Vec<(String, &Record)> = records
+        .iter()
+        .filter(is_hit)
+        .filter(agrees)
+        .filter_map(|record| Some((record.id.clone()?, record)))
+        .collect();
     // The most recently changed first; the id makes the order the same every time.
     hits.sort_by(|(id, record), (other_id, other)| {
         other.updated_at.cmp(&record.updated_at).then_with(|| id.cmp(other_id))

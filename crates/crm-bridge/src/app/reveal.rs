@@ -4,6 +4,7 @@ use bridge_contract::{Grant, Purpose, RevealQuestion, RevealedField, Version};
 
 use super::look::{Granted, Wish, look, viewing};
 use super::{Bridge, BridgeError};
+use crate::walls::Wall;
 
 /// Answers with the one field.
 ///
@@ -18,13 +19,13 @@ pub async fn reveal(
     let Purpose::Reveal { operator, role, customer_ref, field } = &grant.purpose else {
         return Err(BridgeError::GrantRefused("it is not for showing a masked field"));
     };
-    if *field != question.field && bridge.walls.who_stands() {
+    if *field != question.field && bridge.walls.stands(Wall::Grant) {
         return Err(BridgeError::GrantRefused("it is for another field"));
     }
     let granted = Granted { ticket: grant.ticket, operator, role: *role, customer_ref };
     let viewing = viewing(bridge, &granted, (question.ticket, &question.customer_ref), request_id)?;
     let policy = bridge.policy_stamp()?;
     let shown = look(bridge, viewing, Wish::Reveal(question.field.clone()), None).await?;
-    let field = shown.fields.into_iter().next().ok_or(BridgeError::Internal("a revealed field"))?;
+    let field = shown.fields.into_iter().next().ok_or(BridgeError::FieldNotRevealable)?;
     Ok(RevealedField { version: Version, field, policy })
 }

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use crm_bridge::app::{self, BridgeMetrics};
 use crm_bridge::config::Config;
-use crm_bridge::http::{self, Listener};
+use crm_bridge::http::{self, Listener, Peers};
 use crm_bridge::start::Around;
 use crm_bridge::store::vault::Vault;
 use crm_bridge::{MIGRATIONS, jobs, other_way, start};
@@ -76,6 +76,7 @@ async fn serve(config: Config) -> Result<ExitCode> {
     let listener = Listener {
         bridge: live.clone(),
         verifier: start::verifier(&config, clock)?,
+        peers: Peers::parse(&config.ticket_service.allow_from).map_err(start::StartError)?,
         metrics: metrics.clone(),
         body_bytes_max: config.limits.body_bytes_max,
     };

@@ -20,7 +20,7 @@ use super::profile::{Operation, Profile, Shape};
 use super::projection::RawAnswer;
 use super::trouble::{Failure, PAUSE_MS, Trouble};
 use super::{Settings, page};
-use crate::walls::Walls;
+use crate::walls::{Wall, Walls};
 
 /// Longest pause that a CRM can impose.
 const PAUSE_MS_MAX: i64 = 300_000;
@@ -33,6 +33,9 @@ pub struct Client {
     base: Option<Url>,
     clock: Clock,
     walls: Walls,
+    /// What the CRM said with an error, where a test build reads it.
+    #[cfg(feature = "sabotage")]
+    pub(super) said: std::sync::Mutex<String>,
 }
 
 /// What came back.
@@ -68,13 +71,22 @@ pub(super) struct Errand<'a> {
     pub(super) settings: &'a Settings,
     pub(super) operation: &'a Operation,
     pub(super) shape: &'a Shape,
+    pub(super) walls: Walls,
 }
 
 impl Client {
     /// A client for one CRM.
     #[must_use]
     pub fn new(net: Net, keeper: Keeper, base: Option<Url>, clock: Clock, walls: Walls) -> Self {
-        Self { net, keeper, base, clock, walls }
+        Self {
+            net,
+            keeper,
+            base,
+            clock,
+            walls,
+            #[cfg(feature = "sabotage")]
+            said: std::sync::Mutex::default(),
+        }
     }
 
     /// Sends a request, which `make` renders with the token of the moment, and reads the answer's bytes. A key that the
@@ -147,6 +159,14 @@ impl Client {
             }
             return Ok(Reply::Body(self.net.body(response).await?));
         }
+        #[cfg(feature = "sabotage")]
+        if !self.walls.stands(Wall::Unread) {
+            let body = small_body(response).await?;
+            if let Ok(mut said) = self.said.lock() {
+                *said = String::from_utf8_lossy(&body).into_owned();
+            }
+            return Err(Trouble::Refused.into());
+        }
         if let Some(failure) = self.throttled(&errand.profile.limits, status, response).await {
             return Err(failure);
         }
@@ -200,6 +220,9 @@ fn pin_of<'a>(errand: &'a Errand<'a>, asked: &'a Url, base: &'a Url) -> Pinned<'
 
 impl Pinned<'_> {
     fn pin(&self, link: &str) -> Result<Url, super::pin::Unpinned> {
+        if !self.errand.walls.stands(Wall::Pin) {
+            return self.asked.join(link).map_err(|_| super::pin::Unpinned::NoAddress);
+        }
         let paging = self.errand.profile.paging_of(self.errand.operation);
         let mut free = paging.keys.clone();
         free.extend(paging_keys(self.errand.operation));

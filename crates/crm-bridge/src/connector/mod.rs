@@ -43,7 +43,7 @@ use self::projection::{KeyWatch, Page, Plan, Record, read_list, read_one};
 pub use self::settings::{Settings, SettingsGiven};
 use self::trouble::{Failure, Trouble};
 use crate::policy::{Entity, Policy};
-use crate::walls::Walls;
+use crate::walls::{Wall, Walls};
 
 /// Candidates whose companies are asked for, one after the other.
 const COMPANIES_MAX: usize = 20;
@@ -93,6 +93,12 @@ struct Line {
     walls: Walls,
     report: Box<dyn Fn(Result<(), Trouble>, f64) + Send + Sync>,
     ids: Ids,
+}
+
+impl Line {
+    fn errand<'a>(&'a self, operation: &'a Operation, shape: &'a Shape) -> Errand<'a> {
+        Errand { profile: &self.profile, settings: &self.settings, operation, shape, walls: self.walls }
+    }
 }
 
 /// How long to wait and how often to try.
@@ -295,7 +301,10 @@ impl Connector {
     async fn behind_ids(&self, ids: Vec<Record>, priority: Priority) -> Result<Vec<Record>, Trouble> {
         let mut records = Vec::with_capacity(ids.len());
         for id in ids.into_iter().filter_map(|record| record.id) {
-            let one = self.ask_as(Question::ById(Entity::Person, id.clone()), priority).await?;
+            let one = match self.ask_as(Question::ById(Entity::Person, id.clone()), priority).await {
+                Err(Trouble::OtherRecord) => continue,
+                one => one?,
+            };
             // A CRM that answers with somebody else is not to be believed.
             records.extend(one.records.iter().find(|record| record.id.as_ref() == Some(&id)).cloned());
         }
@@ -367,7 +376,7 @@ impl Inner {
         let turn = self.line.guard.turn(priority).await?;
         self.line.limiter.leave(priority, wait_ms).await?;
         let started = Instant::now();
-        let errand = Errand { profile: &self.line.profile, settings: &self.line.settings, operation, shape };
+        let errand = self.line.errand(operation, shape);
         let outcome = match self.line.client.send(&errand, make).await {
             Ok(answered) => read(answered).map_err(Failure::from),
             Err(failure) => Err(failure),
@@ -384,6 +393,12 @@ impl Inner {
             Err(Failure { trouble, pause_ms }) => {
                 // The reason is from a closed set; what the CRM said is not logged.
                 tracing::warn!(crm.reason = trouble.as_str(), "the CRM could not be asked");
+                #[cfg(feature = "sabotage")]
+                if let Some(said) =
+                    self.line.client.said.lock().ok().filter(|_| !self.line.walls.stands(Wall::Closed))
+                {
+                    tracing::warn!(crm.said = said.as_str(), "the CRM has said");
+                }
                 if trouble.concerns_all() {
                     turn.failed(pause_ms)
                 } else {
@@ -424,10 +439,13 @@ impl Inner {
         let Some(plan) = plan.filter(|_| !self.is_own_probe(question)) else { return Ok(found) };
         if by_id {
             let record = read_one(&answer, plan, shape, &self.line.watch, self.line.walls)?;
+            if !answers(question, record.as_ref()) && self.line.walls.stands(Wall::Echo) {
+                return Err(Trouble::OtherRecord);
+            }
             return Ok(Found { records: record.into_iter().collect(), ..found });
         }
         let page = read_list(&answer, plan, shape, &self.line.watch, self.line.walls)?;
-        let errand = Errand { profile: &self.line.profile, settings: &self.line.settings, operation, shape };
+        let errand = self.line.errand(operation, shape);
         let next = page::next(&errand, question, &page, &answered)?;
         let cap = self.line.profile.paging_of(operation).cap.map(u64::from);
         let capped = next.as_ref().zip(cap).is_some_and(|(next, cap)| next.records_before() >= cap);
@@ -437,5 +455,14 @@ impl Inner {
 
     fn is_own_probe(&self, question: &Question) -> bool {
         matches!(question, Question::Probe) && self.line.profile.probe.is_some()
+    }
+}
+
+/// Whether this is the record that was asked for. Only people are shown by their id; a company that is not the one that
+/// a person names is left out where it is joined.
+fn answers(question: &Question, record: Option<&Record>) -> bool {
+    match (question, record) {
+        (Question::ById(Entity::Person, id), Some(record)) => record.id.as_ref() == Some(id),
+        _ => true,
     }
 }

@@ -11,13 +11,13 @@ use futures_util::StreamExt;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy as Redirects;
-use url::{Host, Url};
+use url::{Host, Origin, Url};
 use zeroize::Zeroizing;
 
 use super::pin::is_public;
 use super::projection::RawAnswer;
 use super::trouble::Trouble;
-use crate::walls::Walls;
+use crate::walls::{Wall, Walls};
 
 const FIRST_ROOM_BYTES: usize = 16 * 1024;
 /// An error or a token answer is not read further than this.
@@ -44,16 +44,61 @@ pub struct NetConfig {
 pub struct Net {
     http: reqwest::Client,
     answer_bytes_max: usize,
+    hosts: Arc<Hosts>,
+    walls: Walls,
+}
+
+/// Where requests may go at all.
+#[derive(Debug, Default)]
+pub struct Hosts {
+    /// Scheme, host and port of the addresses in the settings and the profile.
+    origins: Vec<Origin>,
+    /// Their hosts; they may be in the own network.
+    trusted: BTreeSet<String>,
+    /// Ends of names that the profile lists.
+    ends: Vec<String>,
+}
+
+impl Hosts {
+    /// The hosts of these addresses, and names that end so.
+    #[must_use]
+    pub fn new(urls: &[&Url], ends: Vec<String>) -> Self {
+        let trusted = urls.iter().filter_map(|url| url.host_str()).map(str::to_ascii_lowercase).collect();
+        Self { origins: urls.iter().map(|url| url.origin()).collect(), trusted, ends }
+    }
+
+    /// Whether a request may go there.
+    fn may_be_asked(&self, url: &Url) -> bool {
+        let named = url.scheme() == "https"
+            && url.port().is_none()
+            && url.domain().is_some_and(|name| self.ends_well(name));
+        named || self.origins.contains(&url.origin())
+    }
+
+    /// Whether a name may be looked up at all.
+    fn knows(&self, host: &str) -> bool {
+        self.trusted.contains(&host.to_ascii_lowercase()) || self.ends_well(host)
+    }
+
+    fn ends_well(&self, host: &str) -> bool {
+        let host = host.to_ascii_lowercase();
+        self.ends.iter().any(|end| {
+            let end = end.strip_prefix('.').unwrap_or(end).to_ascii_lowercase();
+            let (name, rest) =
+                host.split_at_checked(host.len().saturating_sub(end.len())).unwrap_or(("", ""));
+            rest == end && (name.is_empty() || name.ends_with('.'))
+        })
+    }
 }
 
 impl Net {
-    /// A client that may go to private addresses for these hosts only.
+    /// A client that goes to these hosts only, and to private addresses only for those that are trusted.
     ///
     /// # Errors
     /// What is wrong, in a sentence.
-    pub fn new(config: &NetConfig, trusted: &[&Url], walls: Walls) -> Result<Self, String> {
-        let hosts = trusted.iter().filter_map(|url| url.host_str()).map(str::to_ascii_lowercase).collect();
-        let redirects = if walls.ask_stands() { Redirects::none() } else { Redirects::limited(5) };
+    pub fn new(config: &NetConfig, hosts: Hosts, walls: Walls) -> Result<Self, String> {
+        let hosts = Arc::new(hosts);
+        let redirects = if walls.stands(Wall::Redirect) { Redirects::none() } else { Redirects::limited(5) };
         let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
         let mut builder = reqwest::Client::builder()
             .default_headers(headers)
@@ -62,7 +107,7 @@ impl Net {
             .retry(reqwest::retry::never())
             .referer(false)
             .no_proxy()
-            .dns_resolver(Arc::new(Resolver { hosts }))
+            .dns_resolver(Arc::new(Resolver { hosts: Arc::clone(&hosts), walls }))
             .http1_max_headers(HEADERS_MAX)
             .connect_timeout(Duration::from_millis(config.connect_timeout_ms))
             .read_timeout(Duration::from_millis(config.idle_timeout_ms))
@@ -81,16 +126,20 @@ impl Net {
         let http = builder.build().map_err(|_| {
             "the HTTP client could not be built; are the certificates of the system and of crm.ca_file sound?".to_owned()
         })?;
-        Ok(Self { http, answer_bytes_max: config.answer_bytes_max })
+        Ok(Self { http, answer_bytes_max: config.answer_bytes_max, hosts, walls })
     }
 
     pub(super) fn request(&self, method: &str, url: Url) -> reqwest::RequestBuilder {
         if method == "POST" { self.http.post(url) } else { self.http.get(url) }
     }
 
-    /// Sends.
+    /// Sends, if the host is one that may be asked. That is looked at here once more, whoever made the address.
     pub(super) async fn send(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, Trouble> {
-        let response = request.send().await.map_err(|error| trouble_of(&error))?;
+        let request = request.build().map_err(|_| Trouble::Unaskable)?;
+        if !self.hosts.may_be_asked(request.url()) && self.walls.stands(Wall::Hosts) {
+            return Err(Trouble::HostRefused);
+        }
+        let response = self.http.execute(request).await.map_err(|error| trouble_of(&error))?;
         let size: usize =
             response.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
         if size > HEADER_BYTES_MAX { Err(Trouble::TooLarge) } else { Ok(response) }
@@ -133,7 +182,7 @@ fn trouble_of(error: &reqwest::Error) -> Trouble {
         Trouble::Redirect
     } else if in_chain(error, "certificate") {
         Trouble::Certificate
-    } else if in_chain(error, PRIVATE) {
+    } else if in_chain(error, PRIVATE) || in_chain(error, UNKNOWN) {
         Trouble::HostRefused
     } else if error.is_connect() {
         Trouble::Unreachable
@@ -158,16 +207,24 @@ fn in_chain(error: &reqwest::Error, what: &str) -> bool {
 }
 
 const PRIVATE: &str = "the name leads to a private address";
+const UNKNOWN: &str = "the name is none that may be asked";
 
-/// Finds addresses of names. A name that is not in the settings must not lead into the own network.
+/// Finds addresses of names: of those that may be asked, however the client came by them. A name that is not in the
+/// settings must not lead into the own network.
 struct Resolver {
-    hosts: BTreeSet<String>,
+    hosts: Arc<Hosts>,
+    walls: Walls,
 }
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let trusted = self.hosts.contains(&name.as_str().to_ascii_lowercase());
+        let known = self.hosts.knows(name.as_str()) || !self.walls.stands(Wall::Hosts);
+        let trusted = self.hosts.trusted.contains(&name.as_str().to_ascii_lowercase())
+            || !self.walls.stands(Wall::Private);
         Box::pin(async move {
+            if !known {
+                return Err(UNKNOWN.into());
+            }
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
             let found: Vec<SocketAddr> = found.filter(|address| trusted || is_public(address.ip())).collect();
             if found.is_empty() {
@@ -245,11 +302,37 @@ mod tests {
             total_timeout_ms: 500,
             ..NetConfig::default()
         };
-        let trouble = async |trusted: &[&Url]| {
-            let net = Net::new(&config, trusted, Walls::standing()).unwrap();
+        let trouble = async |hosts: Hosts| {
+            let net = Net::new(&config, hosts, Walls::standing()).unwrap();
             net.send(net.request("GET", url.clone())).await.err()
         };
-        assert_eq!(trouble(&[]).await, Some(Trouble::HostRefused));
-        assert_eq!(trouble(&[&url]).await, Some(Trouble::Unreachable));
+        assert_eq!(trouble(Hosts::default()).await, Some(Trouble::HostRefused), "unknown");
+        assert_eq!(trouble(Hosts::new(&[&url], Vec::new())).await, Some(Trouble::Unreachable));
+        // Named by the profile, and yet in the own network.
+        let named = Hosts::new(&[], vec!["localhost".to_owned()]);
+        let net = Net::new(&config, named, Walls::standing()).unwrap();
+        let url = Url::parse("https://localhost/").unwrap();
+        assert_eq!(net.send(net.request("GET", url)).await.err(), Some(Trouble::HostRefused));
+    }
+
+    #[test]
+    fn a_host_is_one_of_the_settings_or_ends_as_the_profile_says() {
+        let crm = Url::parse("https://CRM.example.org/api").unwrap();
+        let hosts = Hosts::new(&[&crm], vec![".pods.example.org".to_owned(), "api.example.net".to_owned()]);
+        for host in ["crm.example.org", "eu1.pods.example.org", "EU1.Pods.example.org", "api.example.net"] {
+            assert!(hosts.knows(host), "{host}");
+            assert!(hosts.may_be_asked(&Url::parse(&format!("https://{host}/x")).unwrap()), "{host}");
+        }
+        for host in
+            ["example.org", "crm.example.org.x.example", "evilpods.example.org", "10.0.0.1", "api.example.ne"]
+        {
+            assert!(!hosts.knows(host), "{host}");
+            assert!(!hosts.may_be_asked(&Url::parse(&format!("https://{host}/x")).unwrap()), "{host}");
+        }
+        for url in
+            ["http://crm.example.org/", "https://crm.example.org:8443/", "http://eu1.pods.example.org/"]
+        {
+            assert!(!hosts.may_be_asked(&Url::parse(url).unwrap()), "{url}");
+        }
     }
 }

@@ -94,6 +94,9 @@ troubles! {
     /// The answer is JSON, but not as the profile says.
     UnexpectedShape "unexpected_shape"
         "The CRM's answer is not of the shape that its profile describes.",
+    /// The answer is about another record than the one that was asked for.
+    OtherRecord "other_record"
+        "The CRM answered with another record than the one that was asked for.",
     /// This CRM has no way to answer the question.
     NotOffered "not_offered"
         "This CRM can't be asked that; its profile has no such request.",
@@ -113,6 +116,7 @@ impl Trouble {
                 | Self::TooLarge
                 | Self::TooDeep
                 | Self::UnexpectedShape
+                | Self::OtherRecord
                 | Self::Unaskable
                 | Self::NotOffered
                 | Self::ErrorInside

@@ -5,6 +5,7 @@ mod caller;
 pub mod crm;
 mod health;
 mod oversight;
+mod peers;
 mod problems;
 mod questions;
 mod ticket_events;
@@ -23,6 +24,7 @@ use utoipa::OpenApi;
 use utoipa_actix_web::AppExt;
 use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
+pub use self::peers::Peers;
 use crate::app::policies::Live;
 use crate::config::Config;
 
@@ -59,6 +61,8 @@ pub struct Listener {
     pub bridge: Live,
     /// Checks grants.
     pub verifier: Verifier,
+    /// From where it may be asked.
+    pub peers: Peers,
     /// Everything that is counted.
     pub metrics: Metrics,
     /// Largest question.
@@ -99,6 +103,7 @@ pub fn configure(config: &mut web::ServiceConfig, listener: &Listener) {
         .app_data(Data::new(listener.bridge.clone()))
         .app_data(Data::new(listener.bridge.now().ids.clone()))
         .app_data(Data::new(listener.verifier.clone()))
+        .app_data(Data::new(listener.peers.clone()))
         .app_data(Data::new(listener.metrics.clone()))
         .app_data(problems::json_config(listener.body_bytes_max))
         .service(web::redirect("/api/docs", "/api/docs/"))

@@ -30,6 +30,15 @@ pub(super) fn problem(error: &BridgeError, request_id: &str) -> Problem {
                 .detail("The field policy does not let this role see this field in clear.")
         }
         BridgeError::BudgetSpent { verdict, wait_ms } => budget_spent(*verdict, *wait_ms),
+        BridgeError::CeilingReached { wait_ms } => {
+            let wait_s = (*wait_ms).max(0).saturating_add(999).div_euclid(1_000);
+            Problem::new("customer_ceiling", 429, "The helpdesk has seen enough customers for this hour")
+                .detail(
+                    "All operators together have looked at as many customers as ceiling.customers_per_hour allows. If that is \
+                     ordinary work, the setting is too low; if not, find out who asks.",
+                )
+                .header(RETRY_AFTER, wait_s.to_string())
+        }
         BridgeError::NoticeUnknown => Problem::new("notice_unknown", 404, "There is no such notice")
             .detail("The notice is not known. Read the list again."),
         BridgeError::OwnNotice => Problem::new("own_notice", 403, "The notice is about yourself")

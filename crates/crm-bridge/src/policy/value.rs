@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::tripwire::{self, Shape};
 use super::{Field, FieldKind};
-use crate::walls::Walls;
+use crate::walls::{Wall, Walls};
 
 const EMAIL_CHARS_MAX: usize = 254;
 const URL_CHARS_MAX: usize = 500;
@@ -136,8 +136,8 @@ pub struct PhoneRules {
 /// Reads a raw member as the field's type.
 #[must_use]
 pub fn read(field: &Field, raw: &RawScalar, phones: &PhoneRules, walls: Walls) -> Reading {
-    if !walls.type_stands() {
-        return read_without_wall(raw);
+    if !walls.stands(Wall::Type) {
+        return read_without_wall(raw, walls);
     }
     let text = match raw {
         RawScalar::Null => return Reading::Absent,
@@ -160,16 +160,19 @@ pub fn read(field: &Field, raw: &RawScalar, phones: &PhoneRules, walls: Walls) -
     if text.is_empty() {
         return Reading::Absent;
     }
-    match read_text(&field.kind, text, phones) {
+    match read_text(&field.kind, text, phones, walls) {
         Ok(value) => Reading::Value(value),
         Err(reason) => Reading::Withheld(reason),
     }
 }
 
 /// What is left when the wall is taken away in a test build: everything is a text.
-fn read_without_wall(raw: &RawScalar) -> Reading {
+fn read_without_wall(raw: &RawScalar, walls: Walls) -> Reading {
     match raw {
-        RawScalar::Text(text) => Reading::Value(TypedValue::Text(text.clone())),
+        RawScalar::Text(text) => match shapeless(text, walls) {
+            Ok(()) => Reading::Value(TypedValue::Text(text.clone())),
+            Err(reason) => Reading::Withheld(reason),
+        },
         RawScalar::Integer(number) => Reading::Value(TypedValue::Text(Zeroizing::new(number.to_string()))),
         RawScalar::Flag(flag) => Reading::Value(TypedValue::Flag(*flag)),
         RawScalar::Day(day) => Reading::Value(TypedValue::Text(Zeroizing::new(day.to_string()))),
@@ -178,20 +181,20 @@ fn read_without_wall(raw: &RawScalar) -> Reading {
     }
 }
 
-fn read_text(kind: &FieldKind, text: &str, phones: &PhoneRules) -> Result<TypedValue, Reason> {
+fn read_text(kind: &FieldKind, text: &str, phones: &PhoneRules, walls: Walls) -> Result<TypedValue, Reason> {
     if text.chars().any(is_unprintable) {
         return Err(Reason::ControlCharacters);
     }
     match kind {
         FieldKind::Text { chars_max } => {
             within(text, usize::from(*chars_max))?;
-            shapeless(text)?;
+            shapeless(text, walls)?;
             Ok(TypedValue::Text(held(text)))
         }
         FieldKind::Email => {
             within(text, EMAIL_CHARS_MAX)?;
             let address = normal_email(text).ok_or(Reason::BadSyntax)?;
-            shapeless(&address)?;
+            shapeless(&address, walls)?;
             Ok(TypedValue::Email(Zeroizing::new(address)))
         }
         FieldKind::Phone => {
@@ -202,7 +205,7 @@ fn read_text(kind: &FieldKind, text: &str, phones: &PhoneRules) -> Result<TypedV
         }
         FieldKind::Url => {
             within(text, URL_CHARS_MAX)?;
-            shapeless(text)?;
+            shapeless(text, walls)?;
             Ok(TypedValue::Url(Zeroizing::new(normal_url(text).ok_or(Reason::BadSyntax)?)))
         }
         FieldKind::Date => {
@@ -230,8 +233,10 @@ fn within(text: &str, chars_max: usize) -> Result<(), Reason> {
     if text.chars().count() > chars_max { Err(Reason::TooLong) } else { Ok(()) }
 }
 
-fn shapeless(text: &str) -> Result<(), Reason> {
-    tripwire::scan(text).map_or(Ok(()), |shape| Err(Reason::Shape(shape)))
+fn shapeless(text: &str, walls: Walls) -> Result<(), Reason> {
+    tripwire::scan(text)
+        .filter(|_| walls.stands(Wall::Tripwire))
+        .map_or(Ok(()), |shape| Err(Reason::Shape(shape)))
 }
 
 /// Control characters, and the ones that turn the direction of the text around them (Unicode TR 36) or are invisible.

@@ -4,7 +4,7 @@ use bridge_contract::{CardField, DateText, FieldKey, FieldValue, Label, Line, Ma
 
 use super::value::{Reading, TypedValue};
 use super::{Field, Keep, Language, Policy, Role};
-use crate::walls::Walls;
+use crate::walls::{Wall, Walls};
 use unicode_segmentation::UnicodeSegmentation;
 
 /// The contract's masks have 64 characters.
@@ -43,7 +43,7 @@ pub fn access(field: &Field, role: Role) -> Access {
 pub fn project(policy: &Policy, role: Role, readings: &[(usize, Reading)], walls: Walls) -> Vec<CardField> {
     let fields = readings.iter().filter_map(|(position, reading)| {
         let field = policy.fields.get(*position)?;
-        let access = if walls.who_stands() { access(field, role) } else { Access::Shown };
+        let access = if walls.stands(Wall::View) { access(field, role) } else { Access::Shown };
         let value = match (access, reading) {
             (Access::Hidden, _) => return None,
             (_, Reading::Absent) => FieldValue::Empty {},
@@ -68,7 +68,7 @@ pub fn reveal(
     let position = policy.fields.iter().position(|field| field.key == key)?;
     let field = policy.fields.get(position)?;
     let allowed = matches!(access(field, role), Access::Shown | Access::Masked { reveal: true });
-    if walls.who_stands() && !allowed {
+    if walls.stands(Wall::View) && !allowed {
         return None;
     }
     let (_, reading) = readings.iter().find(|(known, _)| *known == position)?;

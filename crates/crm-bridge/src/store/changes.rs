@@ -9,6 +9,7 @@ use service_kit::http::current_request_id;
 
 use super::schema::{address_links, cards, customer_changes, customers, ticket_links};
 use super::{Person, SealedCard, Store, customer_ref_of, sealed_card, typed};
+use crate::walls::Wall;
 
 /// A merge leads to a merge leads to a merge; beyond this somebody runs in circles.
 const MERGES_MAX: usize = 8;
@@ -23,7 +24,7 @@ impl Store {
     /// # Errors
     /// [`DbError`].
     pub async fn erase(&self, customer_ref: &CustomerRef, now: Timestamp) -> Result<(), DbError> {
-        if !self.walls.keep_stands() {
+        if !self.walls.stands(Wall::Erase) {
             return Ok(());
         }
         let customer_ref = customer_ref.as_str().to_owned();
@@ -52,7 +53,7 @@ impl Store {
         into: Person,
         now: Timestamp,
     ) -> Result<bool, DbError> {
-        if !self.walls.keep_stands() {
+        if !self.walls.stands(Wall::Erase) {
             return Ok(false);
         }
         let (audit, event) = (self.audit.clone(), by_the_crm(now, "customer.merged"));

@@ -24,7 +24,7 @@ use self::oversight::{Meter, place, settle};
 use self::schema::{address_links, cards, customers, ticket_links};
 use self::vault::AddressHash;
 use crate::oversight::budget::Standing;
-use crate::walls::Walls;
+use crate::walls::{Wall, Walls};
 
 /// The tables of this service, for both databases.
 pub static MIGRATIONS: Migrations = Migrations {
@@ -187,7 +187,7 @@ impl Store {
         meter: Meter,
         decide: impl FnOnce(Option<Customer>, &Standing) -> (T, Option<LogLine>) + Send + 'static,
     ) -> Result<T, DbError> {
-        let any_ticket = !self.walls.who_stands();
+        let any_ticket = !self.walls.stands(Wall::Link);
         let audit = self.audit.clone();
         self.database
             .write(move |conn| {
@@ -252,7 +252,7 @@ impl Store {
     /// # Errors
     /// [`DbError`].
     pub async fn forget_cards_before(&self, instant: Timestamp) -> Result<usize, DbError> {
-        if !self.walls.keep_stands() {
+        if !self.walls.stands(Wall::Sweep) {
             return Ok(0);
         }
         self.database

@@ -254,5 +254,7 @@ diesel::table! {
 
 diesel::allow_tables_to_appear_in_same_query!(customers, tickets);
 diesel::allow_tables_to_appear_in_same_query!(customers, ticket_feed);
+diesel::allow_tables_to_appear_in_same_query!(ticket_links, tickets);
+diesel::allow_tables_to_appear_in_same_query!(ticket_links, ticket_feed);
 diesel::allow_tables_to_appear_in_same_query!(deliveries, ticket_feed);
 diesel::allow_tables_to_appear_in_same_query!(deliveries, crm_webhooks);

@@ -11,12 +11,22 @@ use service_kit::{Ids, Secret, Timestamp};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::walls::Walls;
+use crate::walls::{Wall, Walls};
 
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
 /// First byte of a sealed card; a later format gets another.
 const FORMAT: u8 = 1;
+
+/// Whether these are bytes that [`Vault::seal`] makes: the format, room for nonce and tag, and no text. It looks at the
+/// bytes alone, so it also notices a seal that has done nothing.
+#[must_use]
+pub fn is_sealed(bytes: &[u8]) -> bool {
+    const TAG_BYTES: usize = 16;
+    bytes.first() == Some(&FORMAT)
+        && bytes.len() > NONCE_BYTES + TAG_BYTES
+        && std::str::from_utf8(bytes).is_err()
+}
 
 /// Holds the keys of the cache. No `Debug` worth the name.
 #[derive(Clone)]
@@ -97,7 +107,7 @@ impl Vault {
     /// Seals a card. None only if the cipher fails, which a card of some hundred bytes cannot make it do.
     #[must_use]
     pub fn seal(&self, plain: &[u8], bond: Bond<'_>, ids: &Ids) -> Option<Vec<u8>> {
-        if !self.walls.keep_stands() {
+        if !self.walls.stands(Wall::Seal) {
             return Some(plain.to_vec());
         }
         self.seal_bytes(plain, &bond.bytes(), ids)
@@ -115,7 +125,7 @@ impl Vault {
     /// Opens a card. None if it was changed, moved, or sealed with another key: then it counts as not there.
     #[must_use]
     pub fn open(&self, sealed: &[u8], bond: Bond<'_>) -> Option<Zeroizing<Vec<u8>>> {
-        if !self.walls.keep_stands() {
+        if !self.walls.stands(Wall::Seal) {
             return Some(Zeroizing::new(sealed.to_vec()));
         }
         self.open_bytes(sealed, &bond.bytes())

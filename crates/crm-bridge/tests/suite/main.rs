@@ -11,6 +11,7 @@ mod crm_in_trouble;
 mod followed;
 mod following;
 mod grants;
+mod leaks;
 mod lookups;
 mod oversight;
 mod pages;

@@ -9,9 +9,11 @@ use crm_bridge::app::Bridge;
 use crm_bridge::app::policies::Live;
 use crm_bridge::app::sync::Sync;
 use crm_bridge::config::Config;
-use crm_bridge::http::{Listener, serve};
+use crm_bridge::http::{Listener, Peers, serve};
 use crm_bridge::store::sync::{MIGRATIONS as SYNC_MIGRATIONS, SyncStore};
 use crm_bridge::store::vault::{Bond, Vault};
+#[cfg(feature = "sabotage")]
+use crm_bridge::walls::Wall;
 use crm_bridge::{MIGRATIONS, start};
 use db_kit::Backend;
 use db_kit::testing::{StartOn, TestDatabase};
@@ -30,15 +32,7 @@ pub(crate) const CRM_KEY: &str = "sandbox-key-0123456789";
 pub(crate) enum Down {
     None,
     #[cfg(feature = "sabotage")]
-    Ask,
-    #[cfg(feature = "sabotage")]
-    Parse,
-    #[cfg(feature = "sabotage")]
-    Type,
-    #[cfg(feature = "sabotage")]
-    Who,
-    #[cfg(feature = "sabotage")]
-    Keep,
+    Walls(&'static [Wall]),
 }
 
 /// A running bridge.
@@ -124,6 +118,7 @@ impl Town {
         let listener = Listener {
             bridge: live.clone(),
             verifier: start::verifier(&config, clock.clone()).unwrap(),
+            peers: Peers::parse(&config.ticket_service.allow_from).unwrap(),
             metrics: metrics.clone(),
             body_bytes_max: config.limits.body_bytes_max,
         };
@@ -344,15 +339,7 @@ fn config(crm_url: &str, keys: &Path, settings: &[(&str, &str)], down: Down) -> 
     match down {
         Down::None => {}
         #[cfg(feature = "sabotage")]
-        Down::Ask => config.sabotage.ask = true,
-        #[cfg(feature = "sabotage")]
-        Down::Parse => config.sabotage.parse = true,
-        #[cfg(feature = "sabotage")]
-        Down::Type => config.sabotage.r#type = true,
-        #[cfg(feature = "sabotage")]
-        Down::Who => config.sabotage.who = true,
-        #[cfg(feature = "sabotage")]
-        Down::Keep => config.sabotage.keep = true,
+        Down::Walls(walls) => config.sabotage.without = walls.to_vec(),
     }
     config
 }

@@ -46,8 +46,9 @@ pub(crate) fn run_all(arguments: &Arguments) -> Result<()> {
     match Postgres::start(Durability::Off) {
         Ok(postgres) => {
             report.tests("Rust tests", || nextest(&postgres, &["--workspace"], &arguments.nextest));
-            let walls = ["--package", "crm-bridge", "--features", "sabotage", "walls"];
-            // The test of the tests: each wall's check is run with its wall taken away, and must notice.
+            let walls = ["--package", "crm-bridge", "--features", "sabotage", "walls", "leaks"];
+            // The test of the tests: each wall's check is run with its wall taken away and must notice, and each leak is
+            // measured against each of its walls.
             report.tests("Rust tests without walls", || nextest(&postgres, &walls, &[]));
             if !arguments.rust_only {
                 browser::all(&mut report, &postgres);

@@ -55,7 +55,7 @@ pub async fn receive(
 
 /// What the policy lists, and nothing else.
 fn listed(policy: &TicketPolicy, summary: &TicketSummary) -> Result<Listed, BridgeError> {
-    let lists = |field| policy.lists(field);
+    let lists = |field| policy.keeps(field);
     let ms = |field, text: &str| lists(field).then(|| instant(text).map(Timestamp::ms)).transpose();
     Ok(Listed {
         subject: lists(TicketField::Subject).then(|| summary.subject.as_str().to_owned()),

@@ -51,7 +51,7 @@ impl TicketView {
     }
 
     fn cut(policy: &TicketPolicy, number: i64, sequence: i64, listed: Listed) -> Self {
-        let lists = |field| policy.lists(field);
+        let lists = |field| policy.tells(field);
         let time = |field, ms: Option<i64>| ms.filter(|_| lists(field)).map(Timestamp::from_ms);
         Self {
             number,

@@ -9,6 +9,7 @@ use service_kit::Timestamp;
 
 use super::{Bridge, BridgeError};
 use crate::store::oversight::{Acknowledged, LooksFilter, Meter};
+use crate::walls::Wall;
 
 impl Bridge {
     /// By what a look is measured at this moment.
@@ -19,7 +20,7 @@ impl Bridge {
             policy: self.policy.number,
             glass,
             ids: self.ids.clone(),
-            counts: self.walls.who_stands(),
+            counts: self.walls.stands(Wall::Budget),
         }
     }
 }

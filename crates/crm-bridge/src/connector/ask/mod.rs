@@ -221,7 +221,7 @@ impl Asker<'_> {
         fillings: &Fillings,
         names: Option<&Names>,
     ) -> Result<Request, Unaskable> {
-        let pen = render::Pen { fillings, names };
+        let pen = render::Pen { fillings, names, walls: self.walls };
         let mut path = Vec::with_capacity(operation.path.segments().len());
         for segment in operation.path.segments() {
             path.push(pen.segment(segment)?);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::connector::profile::{Profile, SelectDepth, Selection};
-use crate::walls::Walls;
+use crate::walls::{Wall, Walls};
 
 /// The names of a selection, sorted, each once.
 pub(super) struct Names {
@@ -30,7 +30,7 @@ impl Names {
                 SelectDepth::Top => path.first().cloned().unwrap_or_default(),
             })
             .collect();
-        if !walls.ask_stands() {
+        if !walls.stands(Wall::Ask) {
             flat.extend(profile.deny.paths.iter().cloned());
         }
         flat.sort_unstable();

@@ -14,6 +14,7 @@ use super::names::Names;
 use crate::connector::profile::operation::{Parameter, Tree};
 use crate::connector::profile::template::{Escape, Hole, HoleName, Part, Template, TicketHole};
 use crate::connector::profile::time::{Times, Written};
+use crate::walls::{Wall, Walls};
 
 /// A value that can't stand where it must: with control characters, or in a path with letters that mean something there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,12 +144,13 @@ fn written(time: Written) -> Filling {
 pub(in crate::connector) struct Pen<'a> {
     pub(in crate::connector) fillings: &'a Fillings,
     pub(super) names: Option<&'a Names>,
+    pub(super) walls: Walls,
 }
 
 impl<'a> Pen<'a> {
     /// A pen for what has no selection.
     pub(in crate::connector) fn plain(fillings: &'a Fillings) -> Self {
-        Self { fillings, names: None }
+        Self { fillings, names: None, walls: Walls::standing() }
     }
 
     /// A segment of a path, not yet encoded.
@@ -364,6 +366,9 @@ impl<'a> Pen<'a> {
             matches!(hole.name, HoleName::Id | HoleName::LastId | HoleName::Ticket(TicketHole::CustomerId));
         let doubled = |text: &str| Zeroizing::new(format!("'{}'", text.replace('\'', "''")));
         match hole.escape {
+            Some(Escape::Odata | Escape::Soql | Escape::Sql) if !self.walls.stands(Wall::Escape) => {
+                Ok(Some(Zeroizing::new(format!("'{}'", *text))))
+            }
             None | Some(Escape::Plain) if tame || (is_id && is_plain_id(&text)) => Ok(Some(text)),
             // The profile is loaded only if such a text is one of JSON, which is escaped as a whole.
             None if hole.name == HoleName::Ticket(TicketHole::Subject) => Ok(Some(text)),

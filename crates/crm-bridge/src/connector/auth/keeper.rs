@@ -211,6 +211,7 @@ impl Keeper {
             from_token: means.profile.host.from_token.as_ref(),
             limits: &means.profile.limits,
             now: self.clock.now(),
+            walls: means.walls,
         };
         request.send(refresh).await
     }

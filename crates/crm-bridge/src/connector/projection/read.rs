@@ -15,6 +15,8 @@ use super::walk::{Place, Walk, skip_list, walk_members};
 use super::watch::KeyWatch;
 use crate::connector::profile::Shape;
 use crate::connector::profile::answer::ErrorRule;
+#[cfg(feature = "sabotage")]
+use crate::walls::Wall;
 use crate::walls::Walls;
 
 /// Why an answer is not one that the bridge reads. Says nothing of its content.
@@ -60,7 +62,7 @@ pub fn read_list(
 ) -> Result<Page, Unreadable> {
     let text = text_of(answer, plan)?;
     #[cfg(feature = "sabotage")]
-    if !walls.parse_stands() {
+    if !walls.stands(Wall::Parse) {
         return super::bypass::read_list(text, plan, shape)
             .map(|records| Page { records, ..Page::default() });
     }
@@ -99,7 +101,7 @@ pub fn read_one(
 ) -> Result<Option<Record>, Unreadable> {
     let text = text_of(answer, plan)?;
     #[cfg(feature = "sabotage")]
-    if !walls.parse_stands() {
+    if !walls.stands(Wall::Parse) {
         return super::bypass::read_one(text, plan, shape).map(Some);
     }
     let _ = walls;

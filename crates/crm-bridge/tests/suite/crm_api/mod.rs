@@ -43,6 +43,10 @@ impl StartOn for CrmTown {
 
 impl CrmTown {
     pub(crate) async fn with(backend: Backend, more: &[(&str, &str)]) -> Self {
+        Self::behind(backend, more, Down::None).await
+    }
+
+    pub(crate) async fn behind(backend: Backend, more: &[(&str, &str)], down: Down) -> Self {
         let (url, crm) = sandbox();
         let folder = tempfile::tempdir().unwrap();
         let (private, _) = generate_key_pair(&Ids::seeded(service_kit::Clock::system(), 5)).unwrap();
@@ -62,7 +66,7 @@ impl CrmTown {
             ("CRM_API__DELIVERY_ATTEMPTS_MAX", "4"),
         ];
         settings.extend(more);
-        let town = Town::beside(backend, &url, &settings, Down::None).await;
+        let town = Town::beside(backend, &url, &settings, down).await;
         let listener = other_way::listener(&town.config, &town.bridge, &town.metrics).unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap();
         let crm_api = format!("http://{}", port.local_addr().unwrap());
