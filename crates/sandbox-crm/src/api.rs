@@ -35,6 +35,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
             .route("/notes", web::get().to(list_notes))
             .route("/activities", web::post().to(crate::activities::add))
             .route("/activities", web::get().to(crate::activities::list))
+            .configure(crate::plants::routes)
             .default_service(web::to(no_such_path)),
     );
 }

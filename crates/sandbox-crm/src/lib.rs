@@ -14,6 +14,7 @@ mod generate;
 pub mod gone;
 pub mod markers;
 pub mod model;
+mod plants;
 mod store;
 mod ui;
 pub mod webhook;
@@ -81,9 +82,24 @@ impl App {
     pub(crate) fn authorise(&self, request: &HttpRequest) -> Result<(), Value> {
         let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         match given.and_then(|value| value.strip_prefix("Bearer ")) {
-            Some(key) if key == self.secret => Ok(()),
+            Some(key) if key == self.secret || self.is_for_writing(key) => Ok(()),
             _ => Err(json!({"error": "the Authorization header must carry the API key: Bearer KEY"})),
         }
+    }
+
+    /// The same for who makes and removes records: the API key with `-write` behind it.
+    pub(crate) fn authorise_writing(&self, request: &HttpRequest) -> Result<(), Value> {
+        let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        match given.and_then(|value| value.strip_prefix("Bearer ")) {
+            Some(key) if self.is_for_writing(key) => Ok(()),
+            _ => {
+                Err(json!({"error": "records are made with another key: the API key with -write behind it"}))
+            }
+        }
+    }
+
+    fn is_for_writing(&self, key: &str) -> bool {
+        key.strip_suffix("-write").is_some_and(|key| key == self.secret)
     }
 }
 
