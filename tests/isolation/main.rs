@@ -6,6 +6,7 @@
 
 mod flow;
 mod look;
+mod prove;
 mod sabotage;
 mod troubles;
 

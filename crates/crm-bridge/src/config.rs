@@ -286,16 +286,24 @@ impl Config {
     /// A sentence with name or file and line.
     pub fn profile(&self) -> Result<Profile, String> {
         let name = &self.crm.profile;
-        let text = match BUILT_IN.iter().find(|(built_in, _)| built_in == name) {
-            Some((_, text)) => (*text).to_owned(),
-            None if name.ends_with(".toml") => std::fs::read_to_string(name)
-                .map_err(|error| format!("the profile {name} can't be read: {error}"))?,
-            None => return Err(format!("there is no profile `{name}`; see `crm-bridge profile list`")),
-        };
-        Profile::load(&text).map_err(|errors| {
+        Profile::load(&self.profile_text()?).map_err(|errors| {
             let lines: Vec<String> = errors.iter().map(|error| format!("profile {name}, {error}")).collect();
             lines.join("\n")
         })
+    }
+
+    /// The text of the profile, from those that ship or from a file.
+    ///
+    /// # Errors
+    /// A sentence with name or file.
+    pub fn profile_text(&self) -> Result<String, String> {
+        let name = &self.crm.profile;
+        match BUILT_IN.iter().find(|(built_in, _)| built_in == name) {
+            Some((_, text)) => Ok((*text).to_owned()),
+            None if name.ends_with(".toml") => std::fs::read_to_string(name)
+                .map_err(|error| format!("the profile {name} can't be read: {error}")),
+            None => Err(format!("there is no profile `{name}`; see `crm-bridge profile list`")),
+        }
     }
 
     /// The CRM's key.

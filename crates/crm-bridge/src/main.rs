@@ -55,6 +55,8 @@ enum Command {
     /// How CRMs are asked
     #[command(subcommand)]
     Profile(commands::profile::ProfileCommand),
+    /// Plant markers in a sandbox of the CRM, use everything, look for them everywhere, and write a report for the data owner
+    Prove(Box<commands::prove::ProveCommand>),
     /// Who did what, on the record
     #[command(subcommand)]
     Audit(commands::audit::AuditCommand),

@@ -7,7 +7,7 @@ use audit_log::chain::PublicKey;
 use db_kit::Database;
 use service_kit::metrics::Metrics;
 use service_kit::token::{self, Verifier};
-use service_kit::{Clock, Ids};
+use service_kit::{Clock, Ids, Secret};
 
 use crate::app::ceiling::Ceiling;
 use crate::app::crm_api::Outward;
@@ -21,6 +21,7 @@ use crate::connector::client::Client;
 use crate::connector::guard::{Guard, GuardLimits};
 use crate::connector::net::{self, Hosts, Net, NetConfig};
 use crate::connector::plans::Plans;
+use crate::connector::plant::Planter;
 use crate::connector::profile::Profile;
 use crate::connector::projection::{KeyWatch, Limits};
 use crate::connector::{Connector, Parts, Settings, Waits};
@@ -169,14 +170,7 @@ fn client(
     around: &Around<'_>,
 ) -> Result<Client, StartError> {
     let crm = &config.crm;
-    let base = match (crm.base_url.as_str(), &profile.host.base) {
-        ("", Some(template)) => {
-            let text = settings.text(template).ok_or_else(|| "host.base can't be filled in".to_owned())?;
-            Some(net::parse_base(&text, "the profile's host.base", false)?)
-        }
-        ("", None) => return Err(StartError("set crm.base_url to the address of the CRM".to_owned())),
-        (text, _) => Some(net::parse_base(text, "crm.base_url", crm.allow_plain_http)?),
-    };
+    let base = Some(base(config, profile, settings)?);
     let token_url = match crm.token_url.as_str() {
         "" => None,
         text => Some(net::parse_base(text, "crm.token_url", crm.allow_plain_http)?),
@@ -208,6 +202,45 @@ fn client(
     let ends = profile.host.also.iter().chain(from_token).cloned().collect();
     let net = Net::new(&net_config, Hosts::new(&trusted, ends), walls)?;
     Ok(Client::new(net, keeper, base, around.clock.clone(), walls))
+}
+
+fn base(config: &Config, profile: &Profile, settings: &Settings) -> Result<url::Url, StartError> {
+    let crm = &config.crm;
+    Ok(match (crm.base_url.as_str(), &profile.host.base) {
+        ("", Some(template)) => {
+            let text = settings.text(template).ok_or_else(|| "host.base can't be filled in".to_owned())?;
+            net::parse_base(&text, "the profile's host.base", false)?
+        }
+        ("", None) => return Err(StartError("set crm.base_url to the address of the CRM".to_owned())),
+        (text, _) => net::parse_base(text, "crm.base_url", crm.allow_plain_http)?,
+    })
+}
+
+/// The host of the CRM, with its port if it is not the usual one.
+///
+/// # Errors
+/// [`StartError`].
+pub fn crm_host(config: &Config, profile: &Profile) -> Result<String, StartError> {
+    let base = base(config, profile, &config.crm_settings(profile)?)?;
+    let host = base.host_str().unwrap_or_default().to_owned();
+    Ok(base.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}")))
+}
+
+/// What plants markers in a sandbox of the CRM, with a key of its own. For `crm-bridge prove`; the server has none.
+///
+/// # Errors
+/// [`StartError`].
+pub fn planter(
+    config: &Config,
+    profile: &Profile,
+    key: Secret,
+    around: &Around<'_>,
+) -> Result<Planter, StartError> {
+    let mut config = config.clone();
+    config.crm.secret = key;
+    let settings = config.crm_settings(profile)?;
+    let client = client(&config, profile, &settings, around)?;
+    Ok(Planter::new(client, profile.clone(), settings, Walls::standing()))
 }
 
 /// The whole bridge, on an open and migrated database.

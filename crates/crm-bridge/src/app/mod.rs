@@ -16,6 +16,7 @@ mod metrics;
 pub mod oversight;
 pub mod policies;
 pub mod profile_test;
+pub mod prove;
 pub mod resolve;
 pub mod reveal;
 pub mod show_card;

@@ -5,6 +5,7 @@ pub(crate) mod crm;
 mod live;
 pub(crate) mod policy;
 pub(crate) mod profile;
+pub(crate) mod prove;
 pub(crate) mod sync;
 
 use std::io::Write;
@@ -51,6 +52,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Audit(command) => wait(audit::run(settings, command)),
         Command::Sync(command) => wait(sync::run(settings()?, command)),
         Command::Profile(command) => wait(profile::run(settings, command)),
+        Command::Prove(command) => {
+            wait(async { Ok(prove::run(settings, arguments.config.as_deref(), *command).await) })
+        }
     }
 }
 

@@ -16,6 +16,7 @@ mod page;
 mod pick;
 mod pin;
 pub mod plans;
+pub mod plant;
 mod pluck;
 pub mod pointer;
 pub mod profile;

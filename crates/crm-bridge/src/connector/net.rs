@@ -130,7 +130,13 @@ impl Net {
     }
 
     pub(super) fn request(&self, method: &str, url: Url) -> reqwest::RequestBuilder {
-        if method == "POST" { self.http.post(url) } else { self.http.get(url) }
+        match method {
+            "POST" => self.http.post(url),
+            "PUT" => self.http.put(url),
+            "PATCH" => self.http.patch(url),
+            "DELETE" => self.http.delete(url),
+            _ => self.http.get(url),
+        }
     }
 
     /// Sends, if the host is one that may be asked. That is looked at here once more, whoever made the address.

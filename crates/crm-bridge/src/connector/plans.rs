@@ -65,7 +65,7 @@ impl Plans {
             | Purpose::Page(Entity::Company)
             | Purpose::Changed(Entity::Company) => self.company.as_ref(),
             Purpose::Child(position) => self.children.get(position),
-            Purpose::Metadata(_) | Purpose::Activity | Purpose::Login => None,
+            Purpose::Metadata(_) | Purpose::Activity | Purpose::Login | Purpose::Plant => None,
         }
     }
 }

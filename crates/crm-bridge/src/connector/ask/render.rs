@@ -52,6 +52,10 @@ pub(in crate::connector) struct Fillings {
     pub(in crate::connector) method: Option<&'static str>,
     pub(in crate::connector) path: Option<Zeroizing<String>>,
     pub(in crate::connector) times: Times,
+    /// Values of `crm-bridge prove`, by name.
+    pub(in crate::connector) markers: BTreeMap<String, String>,
+    /// Ids of records that it made, by name.
+    pub(in crate::connector) made: BTreeMap<String, String>,
 }
 
 /// What one hole holds.
@@ -113,6 +117,10 @@ impl Fillings {
             }
             HoleName::Method => self.method.map(|method| Filling::Tame(Zeroizing::new(method.to_owned()))),
             HoleName::Ticket(hole) => self.ticket.as_ref().map(|ticket| ticket.get(*hole)),
+            HoleName::Marker(name) => {
+                self.markers.get(name).map(|value| Filling::Tame(Zeroizing::new(value.clone())))
+            }
+            HoleName::Made(name) => self.made.get(name).map(|id| Filling::Text(Zeroizing::new(id.clone()))),
         }
     }
 }
@@ -362,8 +370,10 @@ impl<'a> Pen<'a> {
             Filling::Json(_) | Filling::Names => return Err(Unaskable),
         };
         let text = sound(&text)?;
-        let is_id =
-            matches!(hole.name, HoleName::Id | HoleName::LastId | HoleName::Ticket(TicketHole::CustomerId));
+        let is_id = matches!(
+            hole.name,
+            HoleName::Id | HoleName::LastId | HoleName::Made(_) | HoleName::Ticket(TicketHole::CustomerId)
+        );
         let doubled = |text: &str| Zeroizing::new(format!("'{}'", text.replace('\'', "''")));
         match hole.escape {
             Some(Escape::Odata | Escape::Soql | Escape::Sql) if !self.walls.stands(Wall::Escape) => {

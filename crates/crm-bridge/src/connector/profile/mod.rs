@@ -11,6 +11,7 @@ pub mod limits;
 pub mod metadata;
 pub mod operation;
 pub mod paging;
+pub mod plant;
 mod read;
 pub mod schema;
 pub mod source;
@@ -29,6 +30,7 @@ use self::limits::Limits;
 use self::metadata::Metadata;
 pub use self::operation::Operation;
 use self::paging::{Paging, PagingKind};
+use self::plant::Plant;
 pub use self::source::{Each, Form, Place, Source, Sources};
 use self::time::Time;
 use self::webhook::Webhook;
@@ -93,6 +95,8 @@ pub struct Profile {
     pub activity: Option<Operation>,
     /// What this CRM has that support must never see.
     pub deny: Deny,
+    /// How `crm-bridge prove` puts markers into a sandbox of this CRM; the server never does.
+    pub plant: Option<Plant>,
 }
 
 /// Table `[profile]`.
@@ -337,6 +341,8 @@ pub enum Purpose {
     Activity,
     /// The log-in.
     Login,
+    /// Planting; made by `crm-bridge prove` only, so no operation of the server has it.
+    Plant,
 }
 
 impl Profile {
@@ -394,6 +400,7 @@ impl Profile {
             Purpose::Metadata(Entity::Company) => self.metadata.as_ref()?.company.as_ref(),
             Purpose::Probe => self.probe.as_ref(),
             Purpose::Activity => self.activity.as_ref(),
+            Purpose::Plant => None,
             Purpose::Login => match &self.auth {
                 Auth::Login(login) => Some(&login.request),
                 _ => None,

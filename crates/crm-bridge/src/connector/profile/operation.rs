@@ -35,13 +35,19 @@ pub struct Operation {
     pub gives: Gives,
 }
 
-/// How something is asked. There is no method that changes or deletes by its meaning.
+/// How something is asked. An operation has no method that changes or deletes by its meaning; only [`super::plant::Write`] has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// GET
     Get,
     /// POST to an address that reads, or to the one declared activity.
     Post,
+    /// PUT, for [`super::plant`] only.
+    Put,
+    /// PATCH, for [`super::plant`] only.
+    Patch,
+    /// DELETE, for [`super::plant`] only.
+    Delete,
 }
 
 impl Method {
@@ -51,6 +57,9 @@ impl Method {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
         }
     }
 }

@@ -108,6 +108,7 @@ impl<'i> Reader<'i, '_> {
         let (webhook, metadata) = (self.take("webhook"), self.take("metadata"));
         let (probe, activity) = (self.take("probe"), self.take("activity"));
         let deny = self.or_default("deny");
+        let plant = self.take("plant");
         Some(Profile {
             head: head?,
             settings: settings?,
@@ -125,6 +126,7 @@ impl<'i> Reader<'i, '_> {
             probe,
             activity,
             deny: deny?,
+            plant,
         })
     }
 

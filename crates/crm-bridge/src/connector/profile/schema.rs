@@ -1,13 +1,18 @@
 //! The JSON schema of profiles (draft 2020-12), for editors. A test compares its keys with those that the reader knows.
 
+mod plant;
+
 use serde_json::{Map, Value, json};
 
 /// The schema.
 #[must_use]
 pub fn schema() -> Value {
     let mut root = object(ROOT, &["profile", "auth", "person"]);
-    let defs: Map<String, Value> =
-        TABLES.iter().map(|(name, keys, required)| ((*name).to_owned(), object(keys, required))).collect();
+    let defs: Map<String, Value> = TABLES
+        .iter()
+        .chain(plant::TABLES)
+        .map(|(name, keys, required)| ((*name).to_owned(), object(keys, required)))
+        .collect();
     let mut defs = Value::Object(defs);
     if let Some(all) = defs.as_object_mut() {
         all.extend(shapes());
@@ -95,6 +100,7 @@ const ROOT: &[Key] = &[
     ("probe", Is("operation"), "A cheap request to see whether all is well"),
     ("activity", Is("operation"), "The one request that writes: what happened to a ticket"),
     ("deny", Is("deny"), "What this CRM has that support must never see"),
+    ("plant", Is("plant"), "How `crm-bridge prove` puts markers into a sandbox of the CRM"),
 ];
 
 const FORMATS: Kind = Word(&["rfc3339", "date-time", "unix-s", "unix-ms", "typed-object", "compact"]);
@@ -504,6 +510,11 @@ mod tests {
             ("stamp", keys_of::<profile::webhook::SignedAt>()),
             ("metadata", keys_of::<profile::Metadata>()),
             ("deny", keys_of::<profile::Deny>()),
+            ("plant", keys_of::<profile::plant::Plant>()),
+            ("plant_marker", keys_of::<profile::plant::PlantMarker>()),
+            ("plant_record", keys_of::<profile::plant::PlantRecord>()),
+            ("look_up", keys_of::<profile::plant::LookUp>()),
+            ("write", keys_of::<profile::plant::Write>()),
             ("", keys_in("bogus_key = 1")),
             ("person", keys_in("[person]\nbogus_key = 1")),
             ("company", keys_in("[company]\nbogus_key = 1")),

@@ -63,6 +63,10 @@ pub enum HoleName {
     Setting(String),
     /// What the bridge says about a ticket; for `[activity]` only.
     Ticket(TicketHole),
+    /// A marker, by its name; for `[plant]` only.
+    Marker(String),
+    /// The id of a record that was made, by its name; for `[plant]` only.
+    Made(String),
     /// The method of the request that is signed; for `kind = "hmac"` only.
     Method,
     /// The path of the request that is signed, without the leading slash; for `kind = "hmac"` only.
@@ -162,6 +166,12 @@ impl HoleName {
         if let Some(name) = text.strip_prefix("secret.") {
             return Self::Secret(Some(name.to_owned()));
         }
+        if let Some(name) = text.strip_prefix("marker.") {
+            return Self::Marker(name.to_owned());
+        }
+        if let Some(name) = text.strip_prefix("made.") {
+            return Self::Made(name.to_owned());
+        }
         let known = NAMES.iter().find(|(name, _)| *name == text);
         known.map_or_else(|| Self::Setting(text.to_owned()), |(_, hole)| hole.clone())
     }
@@ -175,7 +185,7 @@ impl HoleName {
     /// Whether what is filled in comes from a person, a CRM or a ticket, and so may be anything.
     #[must_use]
     pub fn is_foreign(&self) -> bool {
-        matches!(self, Self::Id | Self::Value | Self::LastId | Self::Cursor | Self::Ticket(_))
+        matches!(self, Self::Id | Self::Value | Self::LastId | Self::Cursor | Self::Ticket(_) | Self::Made(_))
     }
 }
 
@@ -183,6 +193,8 @@ impl fmt::Display for HoleName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Secret(Some(name)) => write!(f, "secret.{name}"),
+            Self::Marker(name) => write!(f, "marker.{name}"),
+            Self::Made(name) => write!(f, "made.{name}"),
             Self::Setting(name) => f.write_str(name),
             known => {
                 let name = NAMES.iter().find(|(_, hole)| hole == known).map_or("", |(name, _)| name);

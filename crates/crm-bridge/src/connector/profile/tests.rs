@@ -196,3 +196,42 @@ fn kinds_of_auth_know_their_keys() {
         assert!(errors.iter().any(|error| error.contains(says)), "{wrong}: {errors:?}");
     }
 }
+
+#[test]
+fn a_slip_in_plant_is_named_and_what_to_do() {
+    for (right, wrong, says) in [
+        ("field = \"person.city\"", "field = \"person.shoe_size\"", "is neither in [person.fields]"),
+        ("{ kind = \"text\", hidden = \"notes\" }", "{ kind = \"text\" }", "a marker has `field`"),
+        ("delete = \"/api/v1/deals/", "get = \"/api/v1/deals/", "not removed by `get`"),
+        ("/api/v1/deals/{made.deal}", "/api/v1/deals/{made.note}", "`{made.deal}` must stand here"),
+        ("\"{marker.price}\"", "\"{marker.prize}\"", "no such marker"),
+        ("\"{marker.price}\"", "\"1\"", "no request uses this marker"),
+        (
+            "owner_id = \"{made.owner}\"",
+            "owner_id = \"{made.deal}\"",
+            "no record of that name is made before",
+        ),
+        ("email = \"{value}\"", "email = \"{marker.email}\"", "belongs to [plant]"),
+        ("{ email = \"email\", phone = \"phone\" }", "{ email = \"phone\" }", "a marker of kind \"email\""),
+        ("post = \"/api/v1/owners\"", "delete = \"/api/v1/owners\"", "made by `post` or `put`"),
+        ("name   = \"note\"", "name   = \"deal\"", "two records have this name"),
+    ] {
+        let text = BUILT_IN[0].1.replacen(right, wrong, 1);
+        assert_ne!(text, BUILT_IN[0].1, "{right} does not stand in the profile");
+        let errors = errors(&text);
+        assert!(errors.iter().any(|error| error.contains(says)), "{says}: {errors:?}");
+        assert!(errors.iter().all(|error| !error.starts_with("line 1:")), "{errors:?}");
+    }
+}
+
+#[test]
+fn no_operation_of_the_server_plants() {
+    for (_, text) in BUILT_IN {
+        let profile = Profile::load(text).unwrap();
+        assert!(profile.operation(Purpose::Plant).is_none());
+        for (_, _, operation) in profile.operations() {
+            assert!(matches!(operation.method.as_str(), "GET" | "POST"));
+        }
+    }
+    assert!(BUILT_IN.iter().filter(|(_, text)| Profile::load(text).unwrap().plant.is_some()).count() >= 2);
+}

@@ -32,7 +32,7 @@ impl RawAnswer {
         true
     }
 
-    /// The bytes, for the parser only.
+    /// The bytes, for the parser; beside it only `crm-bridge prove` looks at what it planted itself ([`super::super::plant`]).
     pub(in crate::connector) fn bytes(&self) -> &[u8] {
         &self.bytes
     }

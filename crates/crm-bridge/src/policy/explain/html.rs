@@ -6,7 +6,7 @@ use super::words::{Words, words};
 use super::{Explanation, FieldView};
 use crate::policy::Language;
 
-const STYLE: &str = include_str!("page.css");
+pub(crate) const STYLE: &str = include_str!("page.css");
 
 /// The page, in the language of its reader.
 #[must_use]
@@ -188,7 +188,7 @@ fn translated<'a>(list: &[(&str, &'a str)], word: &'a str) -> &'a str {
     list.iter().find(|(known, _)| *known == word).map_or(word, |(_, translation)| translation)
 }
 
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

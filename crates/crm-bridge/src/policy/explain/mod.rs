@@ -18,6 +18,7 @@ use crate::connector::labels::Labels;
 use crate::connector::profile::Profile;
 
 pub use self::html::html;
+pub(crate) use self::html::{STYLE, escaped};
 pub use self::text::text;
 
 /// The version of [`Explanation`]'s form.

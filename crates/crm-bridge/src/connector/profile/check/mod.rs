@@ -1,6 +1,7 @@
 //! What the types of a profile can't say: which holes may stand where, what must not be asked for, what belongs together.
 
 mod gather;
+mod plant;
 mod webhook;
 
 pub(super) use self::gather::other_templates;
@@ -39,6 +40,7 @@ pub(super) fn check(profile: &Profile) -> Vec<Fault> {
     }
     checker.mapping();
     checker.webhook();
+    checker.plant();
     checker.faults
 }
 
@@ -87,6 +89,8 @@ impl Checker<'_> {
         for (_, _, operation) in &operations {
             used.extend(operation.holes().map(|hole| &hole.name));
         }
+        let planting = profile.plant.iter().flat_map(|plant| plant.operations());
+        planting.for_each(|(_, operation)| used.extend(operation.holes().map(|hole| &hole.name)));
         let others = other_templates(profile);
         used.extend(others.iter().flat_map(|(_, template)| template.holes()).map(|hole| &hole.name));
         for name in profile.settings.keys() {
@@ -370,6 +374,7 @@ impl Checker<'_> {
             HoleName::Id if spot == Spot::Path => {
                 ok(hole.escape.is_none(), "in a path there is no escape; it is encoded")
             }
+            HoleName::Marker(_) | HoleName::Made(_) => self.planted_hole(purpose, hole),
             HoleName::Method | HoleName::Path => Err("belongs to kind = \"hmac\" in [auth]".to_owned()),
             HoleName::Ticket(_) if purpose != Purpose::Activity => Err("belongs to [activity]".to_owned()),
             HoleName::Ticket(_) if spot == Spot::Path => ok(alone, "in a path this is a whole segment"),
