@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use system_tests::api::{Api, query};
 use system_tests::desk::{Customer, Desk};
 use system_tests::markers::Marker;
+use system_tests::places::Place;
 use system_tests::{browser, wait};
 
 /// What was done, and what must therefore be seen or not be seen.
@@ -19,6 +20,8 @@ pub(crate) struct Story {
     pub(crate) typed: Vec<Marker>,
     /// Where the browser wrote what it saw; none if no browser was used.
     pub(crate) seen: Option<PathBuf>,
+    /// What the CRM, supervisors, auditors and commands were given; none if they were not asked.
+    pub(crate) outputs: Vec<Place>,
 }
 
 /// The whole flow.
@@ -34,7 +37,7 @@ pub(crate) fn through_the_interface(desk: &mut Desk) -> Result<Story> {
     let anna = desk.operator("anna")?;
     let ticket = write_in(desk, &customer.email, "Coupling stuck")?;
     ensure!(linked(&anna, ticket)? == "linked", "the bridge does not know {}", customer.email);
-    let story = Story { ticket, customer, typed: typed(desk), seen: None };
+    let story = Story { ticket, customer, typed: typed(desk), seen: None, outputs: Vec::new() };
     look_around(&anna, &story)?;
     see_the_card(&anna, &story)?;
     several_and_nobody(desk, &anna)?;
@@ -259,7 +262,7 @@ fn through_the_browser(desk: &Desk, story: &Story) -> Result<PathBuf> {
         desk.sign_in_of(name).map(|(email, password)| json!({"email": email, "password": password}))
     };
     let orders = json!({
-        "base": desk.front.address(), "line1": person("anna")?, "line2": person("mia")?, "admin": person("admin")?,
+        "base": desk.front.address(), "line1": person("anna")?, "line2": person("mia")?, "admin": person("admin")?, "supervisor": person("sofia")?,
         "requester": story.customer.email, "name": story.customer.name, "shared_phone": desk.sharing_a_phone()?.0.phone,
         "search": story.typed.iter().map(|marker| &marker.value).collect::<Vec<_>>(),
     });

@@ -11,6 +11,7 @@ use system_tests::memory;
 use system_tests::places::{Place, answers, files, joined};
 
 use crate::flow::Story;
+use crate::outputs;
 
 /// Shorter ones are met by chance: "No" is a name, too.
 const CARD_VALUE_BYTES_MIN: usize = 8;
@@ -66,6 +67,7 @@ pub(crate) fn places(desk: &Desk, story: &Story) -> Result<Vec<Place>> {
             places.push(Place { name: format!("browser/{}", file.name), ..file });
         }
     }
+    places.extend(story.outputs.iter().cloned());
     Ok(places)
 }
 
@@ -139,6 +141,14 @@ fn what_may_pass_was_seen_to_pass(story: &Story, places: &[Place]) -> Result<()>
         let bytes = joined(places, part);
         bytes.windows(text.len()).any(|window| window == text.as_bytes())
     };
+    if !story.outputs.is_empty() {
+        outputs::were_used(&story.outputs)?;
+        ensure!(contains("GET /api/v1/oversight/looks HTTP", "cus_"), "supervisors saw no looks");
+        ensure!(
+            !joined(places, "crm-bridge/data-sync.db").is_empty(),
+            "nothing was read of what follows the CRM"
+        );
+    }
     for value in &story.customer.on_the_card {
         ensure!(contains("/card HTTP", value), "{value} was never on a card");
         ensure!(contains("POST /v1/card", value), "{value} never passed between the services");
@@ -164,7 +174,9 @@ fn what_passed_did_not_stay(story: &Story, places: &[Place]) -> Result<()> {
             .iter()
             .any(|part| place.name.starts_with(part));
         let metrics = place.name.contains("GET /metrics");
-        if let Some(hit) = searcher.find(&place.name, &place.bytes).first().filter(|_| keeps || metrics) {
+        let given = story.outputs.iter().any(|output| output.name == place.name);
+        let never = keeps || metrics || given;
+        if let Some(hit) = searcher.find(&place.name, &place.bytes).first().filter(|_| never) {
             bail!("a value of a card stayed behind: {hit:?}");
         }
     }

@@ -6,18 +6,23 @@
 
 mod flow;
 mod look;
+mod outputs;
 mod prove;
 mod sabotage;
 mod troubles;
 
 use dev_kit::CrmKind;
+use system_tests::crm_side::Way;
 use system_tests::desk::{Desk, Setup};
 
 #[test]
 fn nothing_but_the_listed_fields_of_the_sandbox_crm_comes_through() -> anyhow::Result<()> {
-    let mut desk = Desk::start(&Setup::with(CrmKind::Sandbox))?;
+    let way = Way::new()?;
+    let setup = Setup { ticket_settings: way.ticket_settings(), ..Setup::with(CrmKind::Sandbox) };
+    let mut desk = Desk::start(&setup)?;
     look::crm_serves_its_markers(&mut desk)?;
-    let story = flow::work(&mut desk)?;
+    let mut story = flow::work(&mut desk)?;
+    outputs::use_them(&mut desk, &way, &mut story)?;
     troubles::crm_misbehaves(&mut desk, &story)?;
     look::nothing_came_through(&mut desk, &story)?;
     flow::after_a_restart(&mut desk, &story)?;

@@ -36,7 +36,7 @@ fn day(desk: &mut Desk, behaviour: &Value) -> Result<Story> {
     let ticket = write_in(desk, &customer.email, "Coupling stuck")?;
     ensure!(linked(&anna, ticket)? == "linked", "the customer is not found");
     ensure!(card(&anna, ticket)?["state"] == "card", "no card");
-    Ok(Story { ticket, customer, typed: Vec::new(), seen: None })
+    Ok(Story { ticket, customer, typed: Vec::new(), seen: None, outputs: Vec::new() })
 }
 
 /// What is found after such a day.

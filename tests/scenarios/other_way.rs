@@ -1,18 +1,12 @@
 //! The other direction with both real programs: the CRM reads its customers' tickets, opens one, and is told in order what
 //! becomes of them, although its receiver fails and the bridge is killed in between. Nothing internal goes with it.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::path::Path;
-use std::process::Command;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
-
 use anyhow::{Context, Result, bail, ensure};
 use dev_kit::{CrmKind, StackDatabase};
 use serde_json::{Value, json};
 use system_tests::api::Api;
-use system_tests::desk::{Desk, Setup, programs};
+use system_tests::crm_side::{Receiver, Way, bridge, said};
+use system_tests::desk::{Desk, Setup};
 use system_tests::{places, wait};
 
 /// In an internal note, and nowhere else.
@@ -35,33 +29,13 @@ fn the_crm_sees_opens_and_is_told_of_tickets_in_order_on_postgres() -> Result<()
 }
 
 fn other_way(database: StackDatabase) -> Result<()> {
-    let keys = tempfile::tempdir()?;
-    let (private, public) = (keys.path().join("private.pem"), keys.path().join("public.pem"));
-    let mut pair = Command::new(programs()?.join("crm-bridge"));
-    said(pair.args(["keys", "generate-pair", "--private"]).arg(&private).arg("--public").arg(&public))?;
-    let settings = format!("BRIDGE__TICKET_EVENTS=true\nBRIDGE__VERIFY_KEY_FILE={}\n", public.display());
-    // Settings of a test live as long as the test program.
-    let settings: &'static str = Box::leak(settings.into_boxed_str());
-    let setup = Setup { database, ticket_settings: settings, ..Setup::with(CrmKind::Sandbox) };
+    let way = Way::new()?;
+    let setup = Setup { database, ticket_settings: way.ticket_settings(), ..Setup::with(CrmKind::Sandbox) };
     let mut desk = Desk::start(&setup)?;
-    let crm_api = listen_to_the_crm(&mut desk, &private)?;
+    let crm_api = way.listen(&mut desk, "")?;
     let receiver = Receiver::start()?;
     said(bridge(&mut desk)?.args(["crm-webhooks", "add", &receiver.url]))?;
-    let shown = said(
-        bridge(&mut desk)?
-            .args([
-                "crm-keys",
-                "create",
-                "--name",
-                "CRM",
-                "--scope",
-                "tickets:read",
-                "--scope",
-                "tickets:create",
-            ])
-            .args(["--scope", "events:read", "--scope", "panel:sign"]),
-    )?;
-    let key = shown.split_whitespace().find(|word| word.starts_with("gck_")).context("no key")?.to_owned();
+    let key = way.key(&mut desk)?;
     let crm = Api::new(&crm_api).with_bearer(&key);
     let mut told = Vec::new();
 
@@ -81,23 +55,6 @@ fn other_way(database: StackDatabase) -> Result<()> {
     panel(&desk, &crm, &crm_api, &mut told)?;
     told.extend(receiver.all());
     nothing_internal(&mut desk, &told)
-}
-
-/// Restarts the bridge with a listener for the CRM; its address.
-fn listen_to_the_crm(desk: &mut Desk, private: &Path) -> Result<String> {
-    let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-    let policy = dev_kit::workspace::root().join("config/ticket-policy.toml");
-    let tickets_url = desk.stack().tickets_url().to_owned();
-    desk.stack().stop_bridge()?;
-    let config = desk.stack().config("crm-bridge");
-    let more = format!(
-        "\n[ticket_policy]\nfile = {policy:?}\n\n[crm_api]\nlisten = \"127.0.0.1:{port}\"\npublic_url = \
-         \"http://127.0.0.1:{port}\"\nticket_service_url = \"{tickets_url}\"\nsigning_key_file = {private:?}\n\
-         webhook_allow_private = true\nrequests_per_minute = 100000\nwebhook_timeout_ms = 1000\ndelivery_retry_first_ms = 100\n",
-    );
-    std::fs::write(&config, std::fs::read_to_string(&config)? + &more)?;
-    desk.stack().start_bridge()?;
-    Ok(format!("http://127.0.0.1:{port}"))
 }
 
 fn a_request_appears(desk: &Desk, crm: &Api, told: &mut Vec<String>) -> Result<(Value, String)> {
@@ -225,105 +182,4 @@ fn nothing_internal(desk: &mut Desk, told: &[String]) -> Result<()> {
     let sqlite = tickets.iter().any(|place| place.name.contains(".db"));
     ensure!(there || !sqlite, "the search finds nothing anywhere");
     Ok(())
-}
-
-/// The bridge's program with the settings of the running one.
-fn bridge(desk: &mut Desk) -> Result<Command> {
-    let mut command = Command::new(programs()?.join("crm-bridge"));
-    command.arg("--config").arg(desk.stack().config("crm-bridge")).current_dir(desk.home("crm-bridge"));
-    Ok(command)
-}
-
-fn said(command: &mut Command) -> Result<String> {
-    let output = command.output()?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Ok(String::from_utf8(output.stdout)?)
-}
-
-/// A receiver of webhooks that can be told to fail.
-struct Receiver {
-    url: String,
-    state: Arc<Mutex<State>>,
-}
-
-#[derive(Default)]
-struct State {
-    /// Every body that came, and whether it was taken.
-    came: Vec<(Value, bool)>,
-    fail: usize,
-}
-
-impl Receiver {
-    fn start() -> Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        let url = format!("http://{}/hook", listener.local_addr()?);
-        let state = Arc::<Mutex<State>>::default();
-        let shared = Arc::clone(&state);
-        thread::spawn(move || {
-            // Ends with the test program.
-            for stream in listener.incoming().map_while(Result::ok) {
-                let state = Arc::clone(&shared);
-                // A connection that breaks is the bridge being killed.
-                thread::spawn(move || drop(serve(stream, &state)));
-            }
-        });
-        Ok(Self { url, state })
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn fail_next(&self, count: usize) {
-        self.state().fail = count;
-    }
-
-    fn all(&self) -> Vec<String> {
-        self.state().came.iter().map(|(body, _)| body.to_string()).collect()
-    }
-
-    fn taken_of(&self, number: &Value) -> Vec<Value> {
-        let state = self.state();
-        let of = |(body, taken): &&(Value, bool)| *taken && body["data"]["ticket"]["number"] == *number;
-        state.came.iter().filter(of).map(|(body, _)| body.clone()).collect()
-    }
-
-    /// Distinct events that were taken, by their place in the ticket.
-    fn types_of(&self, number: &Value) -> Vec<i64> {
-        let mut seen: Vec<i64> = self
-            .taken_of(number)
-            .iter()
-            .filter_map(|body| body["data"]["ticket"]["sequence"].as_i64())
-            .collect();
-        seen.dedup();
-        seen
-    }
-}
-
-fn serve(stream: TcpStream, state: &Mutex<State>) -> Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
-    let mut stream = stream;
-    loop {
-        let (mut length, mut line) = (0, String::new());
-        while reader.read_line(&mut line)? > 2 {
-            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                length = value.trim().parse()?;
-            }
-            line.clear();
-        }
-        if length == 0 {
-            return Ok(());
-        }
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body)?;
-        let taken = {
-            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-            let taken = state.fail == 0;
-            state.fail = state.fail.saturating_sub(1);
-            state.came.push((serde_json::from_slice(&body)?, taken));
-            taken
-        };
-        let status = if taken { "204 No Content" } else { "500 Internal Server Error" };
-        write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n")?;
-    }
 }

@@ -29,7 +29,10 @@ pub struct Setup {
     pub crm: CrmKind,
     /// Where both services keep their data.
     pub database: StackDatabase,
-    /// The walls that are taken away: `ask`, `parse`, `type`, `who`, `keep`. Takes a bridge that was built for it.
+    /// The field policy, if it is another than the one that ships.
+    pub policy: Option<PathBuf>,
+    /// The walls that are taken away, by their words in `crates/crm-bridge/src/walls.rs`. Takes a bridge that was built
+    /// for it.
     pub without_walls: Vec<&'static str>,
     /// More settings of the ticket service, as `SECTION__KEY=value`, one a line.
     pub ticket_settings: &'static str,
@@ -41,7 +44,14 @@ impl Setup {
     /// All walls.
     pub fn with(crm: CrmKind) -> Self {
         let database = StackDatabase::Sqlite;
-        Self { crm, database, without_walls: Vec::new(), ticket_settings: "", bridge_settings: "" }
+        Self {
+            crm,
+            database,
+            policy: None,
+            without_walls: Vec::new(),
+            ticket_settings: "",
+            bridge_settings: "",
+        }
     }
 }
 
@@ -126,7 +136,9 @@ impl Desk {
         let bin = bin_folder(setup, dir.path())?;
         let sabotage = sabotage(&setup.without_walls);
         let detour = between.clone();
+        let shipped = dev_kit::workspace::root().join("config/field-policy.toml");
         let stack = Stack::builder(bin, dir.path().join("stack"))
+            .policy(setup.policy.clone().unwrap_or(shipped))
             .crm(setup.crm)
             .database(setup.database.clone())
             .customers(CUSTOMERS, 1)

@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod browser;
+pub mod crm_side;
 pub mod desk;
 pub mod markers;
 pub mod memory;

@@ -173,6 +173,13 @@ async function otherPeople(number) {
     await snap(`admin-${section}`);
   }
   await signOut();
+  await signIn(orders.supervisor);
+  for (const section of ["notices", "looks", "budgets", "anomalies"]) {
+    await page.goto(`${orders.base}/oversight/${section}`);
+    await page.getByRole("heading").first().waitFor();
+    await snap(`oversight-${section}`);
+  }
+  await signOut();
 }
 
 try {

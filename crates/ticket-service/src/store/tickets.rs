@@ -7,7 +7,7 @@ use diesel::dsl::{AsSelect, auto_type};
 use diesel::prelude::*;
 use service_kit::Timestamp;
 
-use crate::domain::{Channel, CustomerState, Line, Priority, Reach, Status, TicketNumber};
+use crate::domain::{Actor, Channel, CustomerState, Line, Priority, Reach, Status, TicketNumber};
 use crate::error::TicketError;
 use crate::store::changes::{Place, TicketChange};
 use crate::store::pages::OnPage;
@@ -232,11 +232,15 @@ fn visible(scope: &Scope<'_>) -> VisibleRows {
 /// # Errors
 /// [`TicketError::TicketNotFound`] if it does not.
 pub fn find(scope: &mut Scope<'_>, number: TicketNumber) -> Result<TicketRow, TicketError> {
-    visible(scope)
-        .filter(tickets::number.eq(number.0))
-        .get_result(scope.conn)
-        .optional()?
-        .ok_or(TicketError::TicketNotFound(number))
+    let row: Option<TicketRow> =
+        visible(scope).filter(tickets::number.eq(number.0)).get_result(scope.conn).optional()?;
+    row.filter(|row| is_within(&scope.actor, row)).ok_or(TicketError::TicketNotFound(number))
+}
+
+/// Whether a ticket that was found exists for the actor: the rule itself, beside the query that was made of it.
+#[must_use]
+pub fn is_within(actor: &Actor, row: &TicketRow) -> bool {
+    actor.reach().includes(row.ticket.line, row.ticket.assignee_id.as_deref())
 }
 
 /// The tickets with these numbers that exist for the actor, in no particular order.

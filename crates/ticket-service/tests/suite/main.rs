@@ -13,6 +13,8 @@ mod files;
 #[cfg(test)]
 mod jobs;
 #[cfg(test)]
+mod leaks;
+#[cfg(test)]
 mod lists;
 #[cfg(test)]
 mod live;
