@@ -95,6 +95,8 @@ impl Bridge {
         let fields = readings.fields.iter().filter_map(|(position, reading)| {
             let key = self.policy.fields.get(*position)?.key.clone();
             let value = match reading {
+                // Not known to be empty.
+                Reading::Absent if readings.not_sent.contains(position) => return None,
                 Reading::Value(TypedValue::Flag(flag)) => KeptValue::Flag(*flag),
                 Reading::Value(value) => KeptValue::Text(Zeroizing::new(value.text()?.to_owned())),
                 Reading::Withheld(_) => KeptValue::Withheld(()),
@@ -148,10 +150,17 @@ impl Bridge {
                 Some((position, reading))
             })
             .collect();
+        let profile = self.connector.profile();
+        let missing = self.policy.fields.iter().enumerate().filter(|(position, field)| {
+            fields.iter().all(|(known, _)| known != position)
+                && !profile.sources(field.entity, &field.name).is_empty()
+        });
+        let not_sent: Vec<usize> = missing.map(|(position, _)| position).collect();
+        fields.extend(not_sent.iter().map(|position| (*position, Reading::Absent)));
         fields.sort_by_key(|(position, _)| *position);
         Some(Readings {
             fields,
-            not_sent: Vec::new(),
+            not_sent,
             #[cfg(feature = "sabotage")]
             unlisted: kept.unlisted,
         })

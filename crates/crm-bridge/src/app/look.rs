@@ -224,11 +224,17 @@ enum Current {
     MergedInto(String),
 }
 
+/// The newer of both; what it lacks, such as the company in a copy of people, comes from the older.
 fn newer(one: Option<Known>, other: Option<Known>) -> Option<Known> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(if other.as_of > one.as_of { other } else { one }),
-        (one, other) => one.or(other),
+    let (one, other) = match (one, other) {
+        (Some(one), Some(other)) => (one, other),
+        (one, other) => return one.or(other),
+    };
+    let (mut newer, older) = if other.as_of > one.as_of { (other, one) } else { (one, other) };
+    if newer.readings.fill_from(older.readings) {
+        newer.as_of = older.as_of;
     }
+    Some(newer)
 }
 
 /// The copy's values if there is a fresh copy, else the CRM's.

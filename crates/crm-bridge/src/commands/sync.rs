@@ -75,6 +75,10 @@ async fn open(config: &Config) -> Result<Bridge> {
     let ids = Ids::random(clock.clone());
     let mut bridge = start::bridge(config, database, clock, ids.clone(), &Metrics::new("guichet_bridge"))?;
     bridge.sync = start::sync(config, &bridge.policy, &ids).await?;
+    if let Some(sync) = &mut bridge.sync {
+        // Who runs this by hand wants it done now.
+        sync.settings.interval_ms = 0;
+    }
     Ok(bridge)
 }
 
@@ -132,6 +136,7 @@ async fn status(config: &Config) -> Result<ExitCode> {
     if !any {
         println!("nothing has been followed yet");
     }
+    println!("{} customers in the copy", store.rows().await?);
     println!("{} records wait to be fetched again", store.hints_waiting().await?);
     Ok(ExitCode::SUCCESS)
 }

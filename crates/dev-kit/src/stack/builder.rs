@@ -25,6 +25,7 @@ pub struct StackBuilder {
     pub(super) customers: usize,
     pub(super) seed: u64,
     pub(super) markers: bool,
+    pub(super) crowd: Option<u64>,
     pub(super) policy: PathBuf,
     pub(super) ports: [u16; 3],
     pub(super) own_group: bool,
@@ -44,6 +45,7 @@ impl StackBuilder {
             customers: 200,
             seed: 1,
             markers: false,
+            crowd: None,
             policy: workspace::root().join("config/field-policy.toml"),
             ports: [0; 3],
             own_group: false,
@@ -75,6 +77,12 @@ impl StackBuilder {
     /// Makes the sandbox CRM mark every sensitive value; see [`Stack::markers_file`]. Tryton always does.
     pub fn markers(mut self) -> Self {
         self.markers = true;
+        self
+    }
+
+    /// Instead of customers that are kept, so many that the sandbox CRM makes when they are asked for.
+    pub fn crowd(mut self, customers: u64) -> Self {
+        self.crowd = Some(customers);
         self
     }
 
@@ -225,13 +233,18 @@ impl StackBuilder {
             format!("127.0.0.1:{}", self.ports[2]).into(),
             "--secret-file".into(),
             dir.join("secret").into(),
-            "--data".into(),
-            dir.join("data.json").into(),
-            "--customers".into(),
-            self.customers.to_string().into(),
             "--seed".into(),
             self.seed.to_string().into(),
         ];
+        match self.crowd {
+            Some(crowd) => arguments.extend(["--crowd".into(), crowd.to_string().into()]),
+            None => arguments.extend([
+                "--data".into(),
+                dir.join("data.json").into(),
+                "--customers".into(),
+                self.customers.to_string().into(),
+            ]),
+        }
         if self.markers {
             arguments.extend(["--markers".into(), dir.join("markers.json").into()]);
         }

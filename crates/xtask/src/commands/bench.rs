@@ -8,6 +8,7 @@ mod aims;
 mod cards;
 mod process;
 mod request;
+mod sync;
 mod table;
 mod tickets;
 
@@ -23,7 +24,7 @@ use dev_kit::{Durability, Postgres, Stack, StackDatabase, workspace};
 use crate::interrupt::Interrupt;
 use crate::tools::{cargo, output, run, span};
 use aims::Aim;
-use table::{Line, Size, Table};
+use table::{Figure, Line, Size, Table};
 
 const SEED: u64 = 1;
 
@@ -78,7 +79,7 @@ fn bench(
         fs::remove_dir_all(dir)?;
     }
     let bin = workspace::target().join("release");
-    let mut stack = Stack::builder(&bin, dir).database(database).own_group().start()?;
+    let mut stack = Stack::builder(&bin, dir).database(database.clone()).own_group().start()?;
     println!("{name}: writing {} tickets …", arguments.tickets);
     stack.stop_tickets()?;
     let filling = Instant::now();
@@ -105,6 +106,7 @@ fn bench(
     tickets::measure_creating(&mut bench, &mut stack)?;
     bench.memory(&mut stack)?;
     stack.stop()?;
+    sync::measure(&mut bench, &database, &bin, &dir.join("copies"))?;
     bench.table.note(format!("Measured in {}.", span(began.elapsed())));
     let text = bench.table.to_markdown();
     println!("\n{text}");
@@ -177,6 +179,10 @@ impl Bench<'_> {
             rates.push((connections, figures.per_second));
         }
         Ok(rates)
+    }
+
+    fn figure(&mut self, name: &str, value: String, aim: Option<(&'static str, f64)>) {
+        self.table.figure(Figure { name: name.to_owned(), value, aim });
     }
 
     fn start_up(&mut self, stack: &mut Stack) {

@@ -25,16 +25,26 @@ pub(super) struct Size {
     pub(super) aim_mb: u64,
 }
 
+/// Anything else that was measured once.
+pub(super) struct Figure {
+    pub(super) name: String,
+    /// With its unit.
+    pub(super) value: String,
+    /// What is aimed at, and the ratio to it; the aim is met from 1 on.
+    pub(super) aim: Option<(&'static str, f64)>,
+}
+
 pub(super) struct Table {
     name: String,
     notes: Vec<String>,
     lines: Vec<Line>,
     sizes: Vec<Size>,
+    figures: Vec<Figure>,
 }
 
 impl Table {
     pub(super) fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), notes: Vec::new(), lines: Vec::new(), sizes: Vec::new() }
+        Self { name: name.to_owned(), notes: Vec::new(), lines: Vec::new(), sizes: Vec::new(), figures: Vec::new() }
     }
 
     pub(super) fn note(&mut self, text: String) {
@@ -49,6 +59,12 @@ impl Table {
 
     pub(super) fn size(&mut self, size: Size) {
         self.sizes.push(size);
+    }
+
+    /// Adds a figure, and prints it for whoever waits.
+    pub(super) fn figure(&mut self, figure: Figure) {
+        println!("  {:<58} {}", figure.name, figure.value);
+        self.figures.push(figure);
     }
 
     pub(super) fn to_markdown(&self) -> String {
@@ -67,6 +83,11 @@ impl Table {
             vec![["resident memory", "after the run", "peak", "aim", ""].map(str::to_owned).to_vec()];
         rows.extend(self.sizes.iter().map(size_row));
         text.push_str(&laid_out(&rows));
+        if !self.figures.is_empty() {
+            let mut rows = vec![["measured once", "", "aim", ""].map(str::to_owned).to_vec()];
+            rows.extend(self.figures.iter().map(figure_row));
+            text.push_str(&laid_out(&rows));
+        }
         text
     }
 }
@@ -110,6 +131,14 @@ fn size_row(size: &Size) -> Vec<String> {
         format!("≤ {} MB", size.aim_mb),
         verdict(ratio <= 1.0, ratio),
     ]
+}
+
+fn figure_row(figure: &Figure) -> Vec<String> {
+    let (aim, verdict) = match figure.aim {
+        Some((aim, ratio)) => (aim.to_owned(), verdict(ratio >= 1.0, ratio)),
+        None => Default::default(),
+    };
+    vec![figure.name.clone(), figure.value.clone(), aim, verdict]
 }
 
 fn verdict(met: bool, ratio: f64) -> String {
