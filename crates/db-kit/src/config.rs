@@ -25,6 +25,9 @@ pub struct DatabaseConfig {
     pub group_writes_max: usize,
     /// SQLite: no further write joins a commit once its group has worked this long.
     pub group_ms_max: u64,
+    /// SQLite: what is written can be made anew from elsewhere. Then a commit does not wait for the disk: after a power cut the file
+    /// is whole, but the last commits may be missing. Sorting for large indices goes through files, not memory.
+    pub can_be_made_anew: bool,
     /// SQLite: how long to wait for another process that holds the write lock.
     pub busy_timeout_ms: u64,
     /// SQLite: page cache of each connection.
@@ -53,6 +56,7 @@ impl Default for DatabaseConfig {
             write_queue_max: 1024,
             group_writes_max: 256,
             group_ms_max: 5,
+            can_be_made_anew: false,
             busy_timeout_ms: 5_000,
             cache_kib: 6 * 1024,
             mmap_bytes: 0,

@@ -127,14 +127,18 @@ fn open_sqlite(path: &Path, config: &DatabaseConfig, purpose: Purpose) -> Result
     let mut run = |sql: String| conn.batch_execute(&sql).map_err(|error| unavailable(error.to_string()));
     run(format!("PRAGMA busy_timeout = {}", config.busy_timeout_ms))?;
     if purpose == Purpose::Writing {
-        run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000; \
-             PRAGMA journal_size_limit = 67108864"
-            .into())?;
+        let (synchronous, checkpoint_pages) =
+            if config.can_be_made_anew { ("NORMAL", 4000) } else { ("FULL", 1000) };
+        run(format!(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; \
+             PRAGMA wal_autocheckpoint = {checkpoint_pages}; PRAGMA journal_size_limit = 67108864"
+        ))?;
     } else {
         run("PRAGMA query_only = ON".into())?;
     }
+    let temp_store = if config.can_be_made_anew { "FILE" } else { "MEMORY" };
     run(format!(
-        "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; \
+        "PRAGMA foreign_keys = ON; PRAGMA temp_store = {temp_store}; PRAGMA trusted_schema = OFF; \
          PRAGMA cache_size = -{}; PRAGMA mmap_size = {}",
         config.cache_kib, config.mmap_bytes
     ))?;

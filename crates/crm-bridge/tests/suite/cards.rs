@@ -104,7 +104,9 @@ both_databases! {
         assert_eq!(forget().await, 1);
         town.stop_crm().await;
         let (status, body) = town.card(10_001, &customer_ref, ViewerRole::Line1).await;
-        assert_eq!((status, body["code"].as_str(), body["reason"].as_str()), (503, Some("crm_unavailable"), Some("unreachable")));
+        assert_eq!((status, body["code"].as_str()), (503, Some("crm_unavailable")));
+        // A connection that was open while the CRM stopped breaks; a new one is refused.
+        assert!(matches!(body["reason"].as_str(), Some("unreachable" | "broken")), "{body}");
     }
 
     async fn a_card_past_its_age_is_not_shown(town: Town) {

@@ -18,7 +18,7 @@ const IBAN_CHARS: &[(&str, usize)] = &[
 ];
 const IBAN_CHARS_MAX: usize = 34;
 /// Every IBAN has at least so many digits; a sentence that happens to check out has not.
-const IBAN_DIGITS_MIN: usize = 8;
+pub(super) const IBAN_DIGITS_MIN: usize = 8;
 
 /// Whether there is an IBAN. People write it in groups of four; blanks and hyphens between the groups do not hide one.
 pub(super) fn has_iban(text: &str) -> bool {

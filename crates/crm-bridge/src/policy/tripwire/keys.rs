@@ -11,7 +11,7 @@ pub(super) fn has_web_token(text: &str) -> bool {
 }
 
 /// As long as an MD5 hash.
-const HEX_CHARS_MIN: usize = 32;
+pub(super) const HEX_CHARS_MIN: usize = 32;
 
 pub(super) fn has_hex_key(text: &str) -> bool {
     text.split(|c: char| !c.is_ascii_hexdigit())
@@ -56,19 +56,23 @@ const BEGINNINGS: &[&str] = &[
     "whsec_",
     "-----BEGIN",
 ];
+/// As long as `-----BEGIN`, the shortest of which nothing more is wanted.
+pub(super) const PIECE_MIN: usize = 10;
 /// A beginning alone is a word; a key goes on.
 const AFTER_BEGINNING_MIN: usize = 12;
 
 /// Whether there is a long mixture of capital, small letters and digits in one piece, or a piece with a known beginning.
 pub(super) fn has_key(text: &str) -> bool {
     let known = |word: &str| {
-        BEGINNINGS.iter().any(|beginning| {
-            word.strip_prefix(beginning)
-                .is_some_and(|rest| rest.len() >= AFTER_BEGINNING_MIN || *beginning == "-----BEGIN")
-        })
+        word.len() >= PIECE_MIN
+            && BEGINNINGS.iter().any(|beginning| {
+                word.strip_prefix(beginning)
+                    .is_some_and(|rest| rest.len() >= AFTER_BEGINNING_MIN || *beginning == "-----BEGIN")
+            })
     };
     text.split_whitespace().any(known)
-        || text.split(|c: char| !(c.is_ascii_alphanumeric() || "+/=_-".contains(c))).any(is_mixed)
+        || text.len() >= BASE64_CHARS_MIN
+            && text.split(|c: char| !(c.is_ascii_alphanumeric() || "+/=_-".contains(c))).any(is_mixed)
 }
 
 fn is_mixed(run: &str) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! A false alarm withholds a name or a title from support, so a shape counts only with proof: check digits, a known issuer, a
 //! currency beside a number. Numbers whose check digit is right for one in ten (ИНН, BSN) count only beside their name.
-//! Nothing is allocated: texts are at most 500 characters, and most are let go after one look for a digit.
+//! Nothing is allocated: texts are at most 500 characters, and most are let go after one pass.
 
 mod accounts;
 mod keys;
@@ -50,29 +50,82 @@ impl Shape {
     }
 }
 
-/// A shorter text without a digit can name a bank or begin a key, and is none of the other shapes.
-const WORDLESS_BYTES_MIN: usize = 32;
+/// What a text has at all. Each shape needs some of it, so that most texts are let go after one pass.
+#[derive(Default)]
+struct Outline {
+    bytes: usize,
+    /// Digits of any script.
+    digits: usize,
+    /// ASCII capitals.
+    capitals: usize,
+    /// ASCII small letters.
+    small: usize,
+    /// The longest run without a blank, in bytes.
+    longest_piece: usize,
+    /// Whether there is a `{`.
+    has_brace: bool,
+}
 
-type Look = (fn(&str) -> bool, Shape);
+impl Outline {
+    fn of(text: &str) -> Self {
+        let mut outline = Self { bytes: text.len(), ..Self::default() };
+        let mut piece = 0;
+        for byte in text.bytes() {
+            outline.digits += usize::from(byte.is_ascii_digit());
+            outline.capitals += usize::from(byte.is_ascii_uppercase());
+            outline.small += usize::from(byte.is_ascii_lowercase());
+            outline.has_brace |= byte == b'{';
+            piece = if byte == b' ' { 0 } else { piece + 1 };
+            outline.longest_piece = outline.longest_piece.max(piece);
+        }
+        if !text.is_ascii() {
+            outline.digits = text.chars().filter(|letter| digit(*letter).is_some()).count();
+        }
+        outline
+    }
+}
+
+struct Look {
+    shape: Shape,
+    /// Whether a text of that outline can have the shape.
+    possible: fn(&Outline) -> bool,
+    found: fn(&str) -> bool,
+}
+
+const LOOKS: [Look; 9] = [
+    Look {
+        shape: Shape::Iban,
+        possible: |o| o.digits >= accounts::IBAN_DIGITS_MIN && o.bytes >= 15,
+        found: accounts::has_iban,
+    },
+    Look { shape: Shape::CardNumber, possible: |o| o.digits >= 13, found: accounts::has_card_number },
+    Look {
+        shape: Shape::WebToken,
+        possible: |o| o.longest_piece >= 8 && o.capitals >= 2,
+        found: keys::has_web_token,
+    },
+    Look {
+        shape: Shape::HexKey,
+        possible: |o| o.longest_piece >= keys::HEX_CHARS_MIN,
+        found: keys::has_hex_key,
+    },
+    Look { shape: Shape::Key, possible: |o| o.longest_piece >= keys::PIECE_MIN, found: keys::has_key },
+    // A BIC has six capitals or more, a Russian БИК nine digits.
+    Look {
+        shape: Shape::BankAccount,
+        possible: |o| o.capitals >= 6 || o.digits >= 9,
+        found: accounts::has_bank,
+    },
+    Look { shape: Shape::NationalNumber, possible: |o| o.digits >= 9, found: people::has_national_number },
+    Look { shape: Shape::Money, possible: |o| o.digits > 0 || o.has_brace, found: money::has_money },
+    Look { shape: Shape::Decimal, possible: |o| o.digits >= 4, found: money::is_decimal },
+];
 
 /// The first suspicious shape found in a text.
 #[must_use]
 pub fn scan(text: &str) -> Option<Shape> {
-    const WITHOUT_DIGITS: [Look; 2] = [(accounts::has_bank, Shape::BankAccount), (keys::has_key, Shape::Key)];
-    const ALL: [Look; 9] = [
-        (accounts::has_iban, Shape::Iban),
-        (accounts::has_card_number, Shape::CardNumber),
-        (keys::has_web_token, Shape::WebToken),
-        (keys::has_hex_key, Shape::HexKey),
-        (keys::has_key, Shape::Key),
-        (accounts::has_bank, Shape::BankAccount),
-        (people::has_national_number, Shape::NationalNumber),
-        (money::has_money, Shape::Money),
-        (money::is_decimal, Shape::Decimal),
-    ];
-    let has_digit = text.chars().any(|letter| digit(letter).is_some());
-    let looks: &[Look] = if has_digit || text.len() >= WORDLESS_BYTES_MIN { &ALL } else { &WITHOUT_DIGITS };
-    looks.iter().find(|(looks, _)| looks(text)).map(|(_, shape)| *shape)
+    let outline = Outline::of(text);
+    LOOKS.iter().find(|look| (look.possible)(&outline) && (look.found)(text)).map(|look| look.shape)
 }
 
 /// The value of a decimal digit of the scripts in which CRMs hold numbers: ASCII, Arabic, Persian, Devanagari, Bengali, full-width.

@@ -1,5 +1,8 @@
 //! A number beside a currency, in the order and with the separators of any country.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use super::{digit, is_blank, names};
 
 /// The most used currencies (BIS Triennial Survey 2025, and those of the languages of the lexicon): codes and words that mean nothing
@@ -54,6 +57,19 @@ const MULTIPLIERS: &[&str] = &[
     "אלף",
     "万",
 ];
+
+/// What each word means.
+static WORDS: LazyLock<HashMap<&'static str, Token>> = LazyLock::new(|| {
+    let each = |words: &'static [&'static str], token: fn(&str) -> Token| {
+        words.iter().map(move |word| (*word, token(word)))
+    };
+    let large = |word: &str| Token::Currency(Place::WithLargeNumbers { letters: word.chars().count() });
+    each(ON_EITHER_SIDE, |_| Token::Currency(Place::EitherSide))
+        .chain(each(BEHIND, |_| Token::Currency(Place::Behind)))
+        .chain(each(WITH_LARGE_NUMBERS, large))
+        .chain(each(MULTIPLIERS, |_| Token::Multiplier))
+        .collect()
+});
 
 /// Whether there is a number beside a currency, with at most a multiplier such as `k` or `тыс` between them, or a JSON object
 /// that carries an amount.
@@ -216,6 +232,16 @@ impl Word {
     }
 
     fn push(&mut self, letter: char) {
+        if letter.is_ascii() {
+            match self.bytes.get_mut(self.count) {
+                Some(room) => {
+                    *room = letter.to_ascii_lowercase() as u8;
+                    self.count += 1;
+                }
+                None => self.too_long = true,
+            }
+            return;
+        }
         for lower in letter.to_lowercase() {
             let mut utf8 = [0; 4];
             let encoded = lower.encode_utf8(&mut utf8).as_bytes();
@@ -238,18 +264,8 @@ impl Word {
             .get(..self.count)
             .and_then(|bytes| std::str::from_utf8(bytes).ok())
             .unwrap_or_default();
-        let is_in = |list: &[&str]| !self.too_long && list.contains(&word);
-        Some(if is_in(ON_EITHER_SIDE) {
-            Token::Currency(Place::EitherSide)
-        } else if is_in(BEHIND) {
-            Token::Currency(Place::Behind)
-        } else if is_in(WITH_LARGE_NUMBERS) {
-            Token::Currency(Place::WithLargeNumbers { letters: word.chars().count() })
-        } else if is_in(MULTIPLIERS) {
-            Token::Multiplier
-        } else {
-            Token::Other
-        })
+        let known = WORDS.get(word).filter(|_| !self.too_long);
+        Some(known.copied().unwrap_or(Token::Other))
     }
 }
 

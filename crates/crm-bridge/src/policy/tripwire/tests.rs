@@ -307,3 +307,38 @@ proptest::proptest! {
         proptest::prop_assert_eq!(scan(&name), None);
     }
 }
+
+#[test]
+fn a_text_is_let_go_by_its_outline_only_if_no_look_would_find_anything() {
+    let ordinary = include_str!("ordinary.txt").lines().map(str::to_owned);
+    let ibans = IBANS.iter().map(|iban| (*iban).to_owned());
+    let told = [
+        "4111 1111 1111 1111",
+        "€5",
+        "5 kr",
+        "{\"amount\": null}",
+        "BIC: DEUTDEFF",
+        "DEUTDEFFXXX",
+        "131052-308T",
+        "12 500,00",
+        "-----BEGIN",
+        "$2b$12$abcdefghijkl",
+        "eyJhbGciOi.eyJzdWIiOi.x",
+        "БИК 044525225",
+        "٥٠٠ ريال",
+        "0123456789abcdef0123456789abcdef",
+        "sk_live_0123456789ab",
+        "112-233-445 95",
+        "40702810900000000001",
+    ];
+    for text in ordinary.chain(ibans).chain(told.map(str::to_owned)) {
+        for cut in 0..=text.len() {
+            let Some(part) = text.get(cut..) else { continue };
+            let by_all = LOOKS.iter().find(|look| (look.found)(part)).map(|look| look.shape);
+            assert_eq!(scan(part), by_all, "{part}");
+        }
+    }
+    for text in told {
+        assert!(scan(text).is_some(), "{text}");
+    }
+}

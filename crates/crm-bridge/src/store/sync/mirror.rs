@@ -43,17 +43,21 @@ pub struct Kept {
     pub as_of: Timestamp,
 }
 
-const INDICES: [(&str, &str); 3] = [
-    ("mirror_by_id", "CREATE UNIQUE INDEX IF NOT EXISTS mirror_by_id ON mirror (crm_id)"),
-    (
-        "mirror_addresses_by_address",
-        "CREATE INDEX IF NOT EXISTS mirror_addresses_by_address ON mirror_addresses (address, position)",
-    ),
-    (
-        "mirror_addresses_by_position",
-        "CREATE INDEX IF NOT EXISTS mirror_addresses_by_position ON mirror_addresses (position)",
-    ),
-];
+impl Row {
+    fn packed_addresses(&self) -> Vec<u8> {
+        self.addresses.iter().flat_map(|address| address.0.to_be_bytes()).collect()
+    }
+}
+
+fn unpacked(addresses: &[u8]) -> impl Iterator<Item = i64> {
+    let (whole, _) = addresses.as_chunks::<8>();
+    whole.iter().map(|bytes| i64::from_be_bytes(*bytes))
+}
+
+const BY_ID: &str = "CREATE UNIQUE INDEX mirror_by_id ON mirror (crm_id)";
+const BY_ADDRESS: &str = "CREATE INDEX mirror_addresses_by_address ON mirror_addresses (address, position)";
+const NO_INDICES: &str =
+    "DROP INDEX IF EXISTS mirror_by_id; DROP INDEX IF EXISTS mirror_addresses_by_address";
 
 impl SyncStore {
     /// Writes a page of the first copy, and how far the feed is, in one transaction. Rows are appended as they come; a
@@ -72,7 +76,7 @@ impl SyncStore {
         self.database
             .write(move |conn| {
                 let policy = policy_number(conn, &policy_hash)?;
-                append(conn, &rows, policy, feed.pass)?;
+                append(conn, rows, policy, feed.pass)?;
                 set_feed_in(conn, &name, &feed)
             })
             .await
@@ -87,20 +91,13 @@ impl SyncStore {
         let name = name.to_owned();
         self.database
             .write(move |conn| {
-                // A plain index first: it finds the doubles without sorting twice.
-                conn.batch_execute("CREATE INDEX IF NOT EXISTS mirror_doubles ON mirror (crm_id, position)")?;
-                conn.batch_execute(
-                    "DELETE FROM mirror WHERE EXISTS (SELECT 1 FROM mirror AS newer \
-                     WHERE newer.crm_id = mirror.crm_id AND newer.position > mirror.position)",
-                )?;
-                conn.batch_execute("DROP INDEX mirror_doubles")?;
-                for (_, sql) in INDICES {
-                    conn.batch_execute(sql)?;
+                let unique =
+                    conn.transaction::<(), diesel::result::Error, _>(|conn| conn.batch_execute(BY_ID));
+                if unique.is_err() {
+                    keep_the_newer(conn)?;
+                    conn.batch_execute(BY_ID)?;
                 }
-                conn.batch_execute(
-                    "DELETE FROM mirror_addresses WHERE NOT EXISTS (SELECT 1 FROM mirror \
-                     WHERE mirror.position = mirror_addresses.position)",
-                )?;
+                conn.batch_execute(BY_ADDRESS)?;
                 set_feed_in(conn, &name, &Feed { phase: Phase::Delta, ..feed })
             })
             .await
@@ -113,9 +110,7 @@ impl SyncStore {
     pub async fn clear_copy(&self) -> Result<(), DbError> {
         self.database
             .write(|conn| {
-                for (index, _) in INDICES {
-                    conn.batch_execute(&format!("DROP INDEX IF EXISTS {index}"))?;
-                }
+                conn.batch_execute(NO_INDICES)?;
                 diesel::delete(mirror_addresses::table).execute(conn)?;
                 diesel::delete(mirror::table).execute(conn)?;
                 diesel::delete(mirror_policies::table).execute(conn)?;
@@ -141,7 +136,7 @@ impl SyncStore {
                 let policy = policy_number(conn, &policy_hash)?;
                 let ids: Vec<&str> = rows.iter().map(|row| row.crm_id.as_str()).collect();
                 remove(conn, &ids)?;
-                append(conn, &rows, policy, pass)?;
+                append(conn, rows, policy, pass)?;
                 match progress {
                     Some((name, feed)) => set_feed_in(conn, &name, &feed),
                     None => Ok(()),
@@ -241,44 +236,83 @@ fn policy_number(conn: &mut AnyConnection, hash: &str) -> Result<i64, DbError> {
     Ok(number)
 }
 
-fn append(conn: &mut AnyConnection, rows: &[Row], policy: i64, pass: i64) -> Result<(), DbError> {
+/// Of customers who are there twice the newer row stays.
+fn keep_the_newer(conn: &mut AnyConnection) -> Result<(), DbError> {
+    const OLDER: &str = "SELECT position FROM mirror WHERE EXISTS (SELECT 1 FROM mirror AS newer \
+                         WHERE newer.crm_id = mirror.crm_id AND newer.position > mirror.position)";
+    conn.batch_execute("CREATE INDEX mirror_doubles ON mirror (crm_id, position)")?;
+    conn.batch_execute(&format!("DELETE FROM mirror_addresses WHERE position IN ({OLDER})"))?;
+    conn.batch_execute(&format!("DELETE FROM mirror WHERE position IN ({OLDER})"))?;
+    conn.batch_execute("DROP INDEX mirror_doubles")?;
+    Ok(())
+}
+
+/// Rows of one statement: so many at a time that the statement is made once and used again.
+const AT_A_TIME: usize = 40;
+
+fn append(conn: &mut AnyConnection, rows: Vec<Row>, policy: i64, pass: i64) -> Result<(), DbError> {
     let last: Option<i64> = mirror::table.select(diesel::dsl::max(mirror::position)).first(conn)?;
     let first = last.unwrap_or(0) + 1;
-    let values: Vec<_> = (first..)
-        .zip(rows)
-        .map(|(position, row)| {
-            (
-                mirror::position.eq(position),
-                mirror::crm_id.eq(&row.crm_id),
-                mirror::sealed.eq(&row.sealed),
-                mirror::as_of.eq(row.as_of.ms()),
-                mirror::policy.eq(policy),
-                mirror::pass.eq(pass),
-            )
-        })
-        .collect();
-    let addresses: Vec<_> = (first..)
-        .zip(rows)
-        .flat_map(|(position, row)| row.addresses.iter().map(move |address| (address.0, position)))
-        .map(|(address, position)| {
-            (mirror_addresses::address.eq(address), mirror_addresses::position.eq(position))
-        })
-        .collect();
+    let mut addresses = Vec::with_capacity(rows.len() * 2);
+    let mut values = Vec::with_capacity(rows.len());
+    for (position, row) in (first..).zip(rows) {
+        let found_by = row.addresses.iter();
+        addresses.extend(found_by.map(|address| {
+            (mirror_addresses::address.eq(address.0), mirror_addresses::position.eq(position))
+        }));
+        let packed = row.packed_addresses();
+        values.push((
+            mirror::position.eq(position),
+            mirror::crm_id.eq(row.crm_id),
+            mirror::as_of.eq(row.as_of.ms()),
+            mirror::policy.eq(policy),
+            mirror::pass.eq(pass),
+            mirror::addresses.eq(packed),
+            mirror::sealed.eq(row.sealed),
+        ));
+    }
     on_both!(conn, |conn| {
-        diesel::insert_into(mirror::table).values(&values).execute(conn)?;
-        diesel::insert_into(mirror_addresses::table).values(&addresses).execute(conn)
+        let (many, few) = by_many(values);
+        for some in many {
+            diesel::insert_into(mirror::table).values(some).execute(conn)?;
+        }
+        diesel::insert_into(mirror::table).values(few).execute(conn)?;
+        let (many, few) = by_many(addresses);
+        for some in many {
+            diesel::insert_into(mirror_addresses::table).values(some).execute(conn)?;
+        }
+        diesel::insert_into(mirror_addresses::table).values(few).execute(conn)
     })?;
     Ok(())
+}
+
+fn by_many<T>(values: Vec<T>) -> (Vec<[T; AT_A_TIME]>, Vec<T>) {
+    let mut many = Vec::with_capacity(values.len() / AT_A_TIME);
+    let mut values = values.into_iter();
+    loop {
+        let some: Vec<T> = values.by_ref().take(AT_A_TIME).collect();
+        match some.try_into() {
+            Ok(some) => many.push(some),
+            Err(few) => return (many, few),
+        }
+    }
 }
 
 fn remove(conn: &mut AnyConnection, crm_ids: &[&str]) -> Result<(), DbError> {
     // SQLite binds at most 32,766 values; pages are far smaller, but nobody has to know.
     for ids in crm_ids.chunks(1_000) {
-        let positions: Vec<i64> =
-            mirror::table.filter(mirror::crm_id.eq_any(ids)).select(mirror::position).load(conn)?;
-        diesel::delete(mirror_addresses::table.filter(mirror_addresses::position.eq_any(&positions)))
-            .execute(conn)?;
-        diesel::delete(mirror::table.filter(mirror::position.eq_any(&positions))).execute(conn)?;
+        let rows: Vec<(i64, Vec<u8>)> = mirror::table
+            .filter(mirror::crm_id.eq_any(ids))
+            .select((mirror::position, mirror::addresses))
+            .load(conn)?;
+        for (position, addresses) in &rows {
+            for address in unpacked(addresses) {
+                let this = mirror_addresses::address.eq(address).and(mirror_addresses::position.eq(position));
+                diesel::delete(mirror_addresses::table.filter(this)).execute(conn)?;
+            }
+        }
+        let positions = rows.iter().map(|(position, _)| *position);
+        diesel::delete(mirror::table.filter(mirror::position.eq_any(positions))).execute(conn)?;
     }
     Ok(())
 }

@@ -157,7 +157,7 @@ impl SyncStore {
             },
             None => bridge.url.clone(),
         };
-        DatabaseConfig { url, connections_max: 3, readers_max: 2, ..bridge.clone() }
+        DatabaseConfig { url, connections_max: 3, readers_max: 2, can_be_made_anew: true, ..bridge.clone() }
     }
 
     /// Finishes what is waiting and closes.

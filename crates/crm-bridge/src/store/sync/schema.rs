@@ -30,10 +30,11 @@ diesel::table! {
     mirror (position) {
         position -> BigInt,
         crm_id -> Text,
-        sealed -> Binary,
         as_of -> BigInt,
         policy -> BigInt,
         pass -> BigInt,
+        addresses -> Binary,
+        sealed -> Binary,
     }
 }
 

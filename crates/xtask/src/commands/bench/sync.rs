@@ -90,7 +90,11 @@ impl Copy {
         fs::create_dir_all(dir)?;
         let policy = dir.join("field-policy.toml");
         let text = fs::read_to_string(workspace::root().join("config/field-policy.toml"))?;
-        let copies = text.replacen("[person.name]", "copy = \"customers phone in and the CRM is away at night\"\n\n[person.name]", 1);
+        let copies = text.replacen(
+            "[person.name]",
+            "copy = \"customers phone in and the CRM is away at night\"\n\n[person.name]",
+            1,
+        );
         ensure!(copies != text, "config/field-policy.toml has no [person.name] to put the setting before");
         fs::write(&policy, copies)?;
         let stack = Stack::builder(bin, dir).database(database.clone()).crowd(customers).policy(&policy);
@@ -159,7 +163,8 @@ impl Copy {
     }
 
     fn stored_bytes(&self) -> u64 {
-        let of = |name: &str| fs::metadata(self.dir.join("crm-bridge").join(name)).map_or(0, |file| file.len());
+        let of =
+            |name: &str| fs::metadata(self.dir.join("crm-bridge").join(name)).map_or(0, |file| file.len());
         of("data-sync.db") + of("data-sync.db-wal")
     }
 

@@ -44,7 +44,13 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), notes: Vec::new(), lines: Vec::new(), sizes: Vec::new(), figures: Vec::new() }
+        Self {
+            name: name.to_owned(),
+            notes: Vec::new(),
+            lines: Vec::new(),
+            sizes: Vec::new(),
+            figures: Vec::new(),
+        }
     }
 
     pub(super) fn note(&mut self, text: String) {
