@@ -43,20 +43,26 @@ impl Readings {
     }
 }
 
-/// One value as it lies sealed in the cache.
+/// Room for most cards, so that no half-written one is left behind in memory when it grows.
+const CARD_BYTES: usize = 2_048;
+
+/// One value as it lies sealed in the cache: owned when it is opened, borrowed when it is sealed.
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum KeptValue {
-    Text(Zeroizing<String>),
+enum KeptValue<Text> {
+    #[serde(rename = "t", alias = "text")]
+    Text(Text),
+    #[serde(rename = "f", alias = "flag")]
     Flag(bool),
+    #[serde(rename = "a", alias = "absent")]
     Absent(()),
+    #[serde(rename = "w", alias = "withheld")]
     Withheld(()),
 }
 
 #[derive(Serialize, Deserialize)]
-struct KeptCard {
+struct KeptCard<Key, Text> {
     /// Key of the field and what is kept of it.
-    fields: Vec<(String, KeptValue)>,
+    fields: Vec<(Key, KeptValue<Text>)>,
     #[cfg(feature = "sabotage")]
     unlisted: Vec<(String, String)>,
 }
@@ -93,12 +99,12 @@ impl Bridge {
         as_of: Timestamp,
     ) -> Option<SealedCard> {
         let fields = readings.fields.iter().filter_map(|(position, reading)| {
-            let key = self.policy.fields.get(*position)?.key.clone();
+            let key = self.policy.fields.get(*position)?.key.as_str();
             let value = match reading {
                 // Not known to be empty.
                 Reading::Absent if readings.not_sent.contains(position) => return None,
                 Reading::Value(TypedValue::Flag(flag)) => KeptValue::Flag(*flag),
-                Reading::Value(value) => KeptValue::Text(Zeroizing::new(value.text()?.to_owned())),
+                Reading::Value(value) => KeptValue::Text(value.text()?),
                 Reading::Withheld(_) => KeptValue::Withheld(()),
                 Reading::Absent => KeptValue::Absent(()),
             };
@@ -109,7 +115,8 @@ impl Bridge {
             #[cfg(feature = "sabotage")]
             unlisted: readings.unlisted.clone(),
         };
-        let plain = Zeroizing::new(serde_json::to_vec(&card).ok()?);
+        let mut plain = Zeroizing::new(Vec::with_capacity(CARD_BYTES));
+        serde_json::to_writer(&mut *plain, &card).ok()?;
         let policy = self.policy.hash().as_str();
         let sealed = self.vault.seal(&plain, Bond { customer_ref, as_of, policy }, &self.ids)?;
         if !is_sealed(&sealed) && self.walls.stands(Wall::Unsealed) {
@@ -134,7 +141,7 @@ impl Bridge {
     pub(super) fn open_whatever_age(&self, card: &SealedCard, customer_ref: &str) -> Option<Readings> {
         let bond = Bond { customer_ref, as_of: card.as_of, policy: &card.policy_hash };
         let plain = self.vault.open(&card.sealed, bond)?;
-        let kept: KeptCard = serde_json::from_slice(&plain).ok()?;
+        let kept: KeptCard<String, Zeroizing<String>> = serde_json::from_slice(&plain).ok()?;
         let mut fields: Vec<(usize, Reading)> = kept
             .fields
             .into_iter()

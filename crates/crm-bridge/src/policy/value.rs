@@ -182,7 +182,7 @@ fn read_without_wall(raw: &RawScalar, walls: Walls) -> Reading {
 }
 
 fn read_text(kind: &FieldKind, text: &str, phones: &PhoneRules, walls: Walls) -> Result<TypedValue, Reason> {
-    if text.chars().any(is_unprintable) {
+    if !is_printable(text) {
         return Err(Reason::ControlCharacters);
     }
     match kind {
@@ -230,13 +230,21 @@ fn held(text: &str) -> Zeroizing<String> {
 }
 
 fn within(text: &str, chars_max: usize) -> Result<(), Reason> {
-    if text.chars().count() > chars_max { Err(Reason::TooLong) } else { Ok(()) }
+    if text.len() > chars_max && text.chars().count() > chars_max { Err(Reason::TooLong) } else { Ok(()) }
 }
 
 fn shapeless(text: &str, walls: Walls) -> Result<(), Reason> {
     tripwire::scan(text)
         .filter(|_| walls.stands(Wall::Tripwire))
         .map_or(Ok(()), |shape| Err(Reason::Shape(shape)))
+}
+
+fn is_printable(text: &str) -> bool {
+    if text.is_ascii() {
+        !text.bytes().any(|byte| byte.is_ascii_control())
+    } else {
+        !text.chars().any(is_unprintable)
+    }
 }
 
 /// Control characters, and the ones that turn the direction of the text around them (Unicode TR 36) or are invisible.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use db_kit::DbError;
 use service_kit::Timestamp;
+use tokio::task::JoinHandle;
 
 use super::progress::{beginning, begun, ended, mark_of, progress};
 use super::{Run, SyncError};
@@ -10,13 +12,31 @@ use crate::connector::Found;
 use crate::connector::ask::Question;
 use crate::connector::trouble::Trouble;
 use crate::policy::Entity;
-use crate::store::sync::{Feed, Phase};
+use crate::store::sync::mirror::Row;
+use crate::store::sync::{Feed, Phase, SyncStore};
 
 pub(super) const NAME: &str = "person";
 /// Pages of one run; the next run goes on.
 const PAGES_MAX: u32 = 20_000;
 /// Pages between two renewals of the lease.
 const LEASE_EVERY: u32 = 200;
+
+/// A page on its way into the copy. Dropped, it is written all the same.
+#[derive(Default)]
+struct Writing(Option<JoinHandle<Result<(), DbError>>>);
+
+impl Writing {
+    fn begin(&mut self, store: SyncStore, feed: Feed, policy: String, rows: Vec<Row>) {
+        self.0 = Some(tokio::spawn(async move { store.append_page(NAME, feed, &policy, rows).await }));
+    }
+
+    /// Waits until it is written.
+    async fn end(&mut self) -> Result<(), SyncError> {
+        let Some(writing) = self.0.take() else { return Ok(()) };
+        let gone = |_| DbError::Unavailable("writing was broken off".to_owned());
+        Ok(writing.await.map_err(gone)??)
+    }
+}
 
 impl Run<'_> {
     /// Copies or follows people as far as it goes now, and answers how far that is.
@@ -57,22 +77,24 @@ impl Run<'_> {
         }
     }
 
-    /// The first copy. While one page is written the next is asked for.
+    /// The first copy. While one page is written the next is asked for, read and sealed.
     async fn copy(&mut self, mut feed: Feed) -> Result<Feed, SyncError> {
         let policy = self.bridge.policy_hash();
         feed = begun(feed, self.bridge.clock.now());
         let mut found = self.page(&feed, Phase::First).await?;
         // What changes from here on is asked for when the copy is complete.
         feed.since = feed.since.or_else(|| Some(beginning(&found, self.bridge.clock.now())));
+        let mut writing = Writing::default();
         for pages in 1..=PAGES_MAX {
             let now = self.bridge.clock.now();
             let rows = found.records.iter().filter(|record| !record.deleted && record.merged_into.is_none());
             let rows: Vec<_> = rows.filter_map(|record| self.bridge.row(record, now)).collect();
             self.done.records += u64::try_from(found.records.len()).unwrap_or(0);
             progress(&mut feed, &found);
-            let written = self.sync.store.append_page(NAME, feed.clone(), &policy, rows);
+            writing.end().await?;
+            writing.begin(self.sync.store.clone(), feed.clone(), policy.clone(), rows);
             if feed.mark.is_none() {
-                written.await?;
+                writing.end().await?;
                 let since = feed.since;
                 feed = Feed { phase: Phase::Delta, since, ..ended(feed, &found, now) };
                 self.sync.store.finish_copy(NAME, feed.clone()).await?;
@@ -82,18 +104,19 @@ impl Run<'_> {
                 );
                 return Ok(feed);
             }
-            let ahead = feed.clone();
-            let (written, next) = tokio::join!(written, self.ask_page(&ahead, Phase::First));
-            written?;
-            found = match next {
+            found = match self.ask_page(&feed, Phase::First).await {
                 Ok(next) => next,
-                Err(trouble) => return self.failed(NAME, &ahead, trouble).await,
+                Err(trouble) => {
+                    writing.end().await?;
+                    return self.failed(NAME, &feed, trouble).await;
+                }
             };
             if pages.is_multiple_of(LEASE_EVERY) {
                 self.still_ours().await?;
                 tracing::info!(sync.records = feed.records, "copying the customer base");
             }
         }
+        writing.end().await?;
         Ok(feed)
     }
 

@@ -64,11 +64,14 @@ const AFTER_BEGINNING_MIN: usize = 12;
 /// Whether there is a long mixture of capital, small letters and digits in one piece, or a piece with a known beginning.
 pub(super) fn has_key(text: &str) -> bool {
     let known = |word: &str| {
+        let first_two = word.as_bytes().get(..2);
         word.len() >= PIECE_MIN
-            && BEGINNINGS.iter().any(|beginning| {
-                word.strip_prefix(beginning)
-                    .is_some_and(|rest| rest.len() >= AFTER_BEGINNING_MIN || *beginning == "-----BEGIN")
-            })
+            && BEGINNINGS.iter().filter(|beginning| beginning.as_bytes().get(..2) == first_two).any(
+                |beginning| {
+                    word.strip_prefix(beginning)
+                        .is_some_and(|rest| rest.len() >= AFTER_BEGINNING_MIN || *beginning == "-----BEGIN")
+                },
+            )
     };
     text.split_whitespace().any(known)
         || text.len() >= BASE64_CHARS_MIN

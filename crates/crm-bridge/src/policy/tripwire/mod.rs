@@ -58,10 +58,10 @@ struct Outline {
     digits: usize,
     /// ASCII capitals.
     capitals: usize,
-    /// ASCII small letters.
-    small: usize,
     /// The longest run without a blank, in bytes.
     longest_piece: usize,
+    /// How often there is `eyJ`, with which web tokens begin.
+    token_beginnings: usize,
     /// Whether there is a `{`.
     has_brace: bool,
 }
@@ -70,15 +70,19 @@ impl Outline {
     fn of(text: &str) -> Self {
         let mut outline = Self { bytes: text.len(), ..Self::default() };
         let mut piece = 0;
+        let mut is_ascii = true;
+        let mut last = [0_u8; 2];
         for byte in text.bytes() {
             outline.digits += usize::from(byte.is_ascii_digit());
             outline.capitals += usize::from(byte.is_ascii_uppercase());
-            outline.small += usize::from(byte.is_ascii_lowercase());
+            outline.token_beginnings += usize::from(byte == b'J' && last == *b"ey");
             outline.has_brace |= byte == b'{';
+            is_ascii &= byte.is_ascii();
             piece = if byte == b' ' { 0 } else { piece + 1 };
             outline.longest_piece = outline.longest_piece.max(piece);
+            last = [last[1], byte];
         }
-        if !text.is_ascii() {
+        if !is_ascii {
             outline.digits = text.chars().filter(|letter| digit(*letter).is_some()).count();
         }
         outline
@@ -99,11 +103,7 @@ const LOOKS: [Look; 9] = [
         found: accounts::has_iban,
     },
     Look { shape: Shape::CardNumber, possible: |o| o.digits >= 13, found: accounts::has_card_number },
-    Look {
-        shape: Shape::WebToken,
-        possible: |o| o.longest_piece >= 8 && o.capitals >= 2,
-        found: keys::has_web_token,
-    },
+    Look { shape: Shape::WebToken, possible: |o| o.token_beginnings >= 2, found: keys::has_web_token },
     Look {
         shape: Shape::HexKey,
         possible: |o| o.longest_piece >= keys::HEX_CHARS_MIN,

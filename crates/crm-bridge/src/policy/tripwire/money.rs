@@ -71,6 +71,31 @@ static WORDS: LazyLock<HashMap<&'static str, Token>> = LazyLock::new(|| {
         .collect()
 });
 
+/// Most words are none of those, and one look at a bit tells so.
+static SEEN: LazyLock<[u64; 32]> = LazyLock::new(|| {
+    let mut seen = [0; 32];
+    for word in WORDS.keys() {
+        let (place, bit) = bit_of(word);
+        if let Some(bits) = seen.get_mut(place) {
+            *bits |= bit;
+        }
+    }
+    seen
+});
+
+fn may_be_known(word: &str) -> bool {
+    let (place, bit) = bit_of(word);
+    SEEN.get(place).is_some_and(|bits| bits & bit != 0)
+}
+
+/// Place and bit of a word among 2,048, by its length, its first bytes and its last.
+fn bit_of(word: &str) -> (usize, u64) {
+    let bytes = word.as_bytes();
+    let byte = |place: usize| bytes.get(place).copied().map_or(0, usize::from);
+    let mixed = byte(0) * 31 + byte(1) * 131 + byte(bytes.len().saturating_sub(1)) * 517 + bytes.len() * 7;
+    (mixed / 64 % 32, 1 << (mixed % 64))
+}
+
 /// Whether there is a number beside a currency, with at most a multiplier such as `k` or `тыс` between them, or a JSON object
 /// that carries an amount.
 pub(super) fn has_money(text: &str) -> bool {
@@ -264,7 +289,7 @@ impl Word {
             .get(..self.count)
             .and_then(|bytes| std::str::from_utf8(bytes).ok())
             .unwrap_or_default();
-        let known = WORDS.get(word).filter(|_| !self.too_long);
+        let known = if self.too_long || !may_be_known(word) { None } else { WORDS.get(word) };
         Some(known.copied().unwrap_or(Token::Other))
     }
 }
