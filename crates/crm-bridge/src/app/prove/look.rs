@@ -12,6 +12,9 @@ use super::report::{Control, Found, PlaceRow};
 use crate::policy::view::{Access, access};
 use crate::policy::{Field, Policy};
 
+/// How `marker-search` calls a value that stands as it was planted.
+const WHOLE: &str = "as it is";
+
 /// What a place is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum PlaceKind {
@@ -130,7 +133,17 @@ pub(super) fn found(markers: &[Marker], policy: &Policy, places: &[Place]) -> Ve
             }
         }
     }
-    found.into_iter().collect()
+    // Where the whole is, its halves are too.
+    let whole: BTreeSet<(String, String)> = found
+        .iter()
+        .filter(|found| found.spelling == WHOLE)
+        .map(|found| (found.place.clone(), found.marker.clone()))
+        .collect();
+    let is_part = |found: &Found| {
+        let part = found.spelling.ends_with(" half") || found.spelling == "domestic part";
+        part && whole.contains(&(found.place.clone(), found.marker.clone()))
+    };
+    found.into_iter().filter(|found| !is_part(found)).collect()
 }
 
 /// Which markers of listed fields were seen by somebody who may see them.
