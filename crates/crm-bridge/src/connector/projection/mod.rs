@@ -1,14 +1,16 @@
 //! Wall 2, *parse*: a CRM answer is read by a parser that is driven by the policy. What is not listed is skipped as
 //! bytes and never becomes a value of this program.
 //!
-//! [`Plan`] (compile) turns policy and profile into a tree of wanted places; [`scan`] looks over the raw bytes first,
-//! because serde_json neither limits the depth nor checks the UTF-8 of what it skips; [`read_list`] and [`read_one`]
-//! find the records and walk the tree; `take` makes values of what was found.
+//! [`Plan`] (compile) turns policy and profile into a tree of wanted places; [`scan`] checks that the raw bytes are
+//! UTF-8; [`read_list`] and [`read_one`] find the records and walk the tree with a `cursor`, which checks grammar and
+//! depth of what it skips, too; `take` makes values of what was found.
 
 pub mod answer;
 mod clock;
+mod cursor;
 mod frame;
 mod names;
+mod order;
 mod plan;
 mod read;
 pub mod scan;

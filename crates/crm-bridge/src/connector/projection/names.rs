@@ -63,16 +63,28 @@ impl<T> Names<T> {
     /// What a name leads to; `number` is its [`number_of`].
     #[inline]
     pub(super) fn find(&self, name: &str, number: u64) -> Option<&T> {
+        self.at(self.position(name, number)?)
+    }
+
+    /// What the name at that position leads to.
+    #[inline]
+    pub(super) fn at(&self, position: usize) -> Option<&T> {
+        self.entries.get(position).map(|(_, to)| to)
+    }
+
+    /// The position of a name; `number` is its [`number_of`].
+    #[inline]
+    pub(super) fn position(&self, name: &str, number: u64) -> Option<usize> {
         let mask = self.places.len().checked_sub(1)?;
         let mut at = place(number, mask);
         loop {
             let (known, position) = *self.places.get(at)?;
             let position = usize::try_from(position).ok()?.checked_sub(1)?;
             if known == number
-                && let Some((wanted, to)) = self.entries.get(position)
+                && let Some((wanted, _)) = self.entries.get(position)
                 && **wanted == *name
             {
-                return Some(to);
+                return Some(position);
             }
             at = (at + 1) & mask;
         }

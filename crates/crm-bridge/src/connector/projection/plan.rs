@@ -34,6 +34,8 @@ pub struct Plan {
 /// A place in a record, with what is wanted of it and below it.
 #[derive(Debug, Default)]
 pub(super) struct Node {
+    /// No other place of the plan has this number.
+    pub(super) number: usize,
     /// Cells that take the value that stands here.
     pub(super) leaves: Vec<usize>,
     /// Wanted members, if an object stands here.
@@ -194,6 +196,7 @@ impl Builder {
         self.plan.selection.sort_unstable();
         self.plan.selection.dedup();
         self.plan.root.settle();
+        self.plan.root.count(&mut 0);
         self.plan.field_count = self.plan.fields().len();
         self.plan
     }
@@ -358,6 +361,15 @@ impl Node {
         self.below = self.lists.clone();
         self.members.values_mut().for_each(|member| self.below.extend(member.settle()));
         self.leaves.iter().chain(&self.below).copied().collect()
+    }
+
+    /// Gives each place its number.
+    fn count(&mut self, next: &mut usize) {
+        self.number = *next;
+        *next += 1;
+        self.members.values_mut().for_each(|member| member.count(next));
+        self.each.iter_mut().for_each(|each| each.entry.count(next));
+        self.pair.iter_mut().flat_map(|pair| pair.iter_mut()).for_each(|node| node.count(next));
     }
 
     /// Whether a text that stands here makes a difference.

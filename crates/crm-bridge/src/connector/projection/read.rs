@@ -1,17 +1,14 @@
 //! Reads a whole answer: finds the records in what stands around them and walks each one.
 
-use std::fmt;
-
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-
 use super::answer::RawAnswer;
+use super::cursor::{Begins, Broken, Cursor};
 use super::frame::{Around, Kind, Seen, Spot};
 use super::names::number_of;
 use super::plan::Plan;
-use super::scan::{Unfit, look_over};
-use super::sink::{Found, Sink};
+use super::scan::{Unfit, text_of};
+use super::sink::Sink;
 use super::take::Record;
-use super::walk::{Place, Walk, skip_list, walk_members};
+use super::walk::{Place, Walk};
 use super::watch::KeyWatch;
 use crate::connector::profile::Shape;
 use crate::connector::profile::answer::ErrorRule;
@@ -60,7 +57,7 @@ pub fn read_list(
     watch: &KeyWatch,
     walls: Walls,
 ) -> Result<Page, Unreadable> {
-    let text = text_of(answer, plan)?;
+    let text = text_in(answer)?;
     #[cfg(feature = "sabotage")]
     if !walls.stands(Wall::Parse) {
         return super::bypass::read_list(text, plan, shape)
@@ -99,7 +96,7 @@ pub fn read_one(
     watch: &KeyWatch,
     walls: Walls,
 ) -> Result<Option<Record>, Unreadable> {
-    let text = text_of(answer, plan)?;
+    let text = text_in(answer)?;
     #[cfg(feature = "sabotage")]
     if !walls.stands(Wall::Parse) {
         return super::bypass::read_one(text, plan, shape).map(Some);
@@ -119,12 +116,21 @@ pub fn read_one(
     }
 }
 
-fn text_of<'a>(answer: &'a RawAnswer, plan: &Plan) -> Result<&'a str, Unreadable> {
-    look_over(answer.bytes(), plan.limits.depth_max).map_err(|unfit| match unfit {
+fn text_in(answer: &RawAnswer) -> Result<&str, Unreadable> {
+    text_of(answer.bytes()).map_err(|unfit| match unfit {
         Unfit::Empty => Unreadable::Empty,
         Unfit::NotUtf8 => Unreadable::NotJson,
         Unfit::TooDeep => Unreadable::TooDeep,
     })
+}
+
+impl From<Broken> for Unreadable {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Syntax => Self::NotJson,
+            Broken::TooDeep => Self::TooDeep,
+        }
+    }
 }
 
 /// All that is needed to read one answer.
@@ -148,11 +154,10 @@ impl<'p, 'de> Reader<'p, 'de> {
             seen: Seen::default(),
             found: None,
         };
-        let mut json = serde_json::Deserializer::from_str(self.text);
-        let read = Envelope { place: around, out: &mut out }.deserialize(&mut json).and_then(|()| json.end());
+        let mut json = Cursor::new(self.text, self.plan.limits.depth_max);
+        let read = out.around(around, &mut json).and_then(|()| json.end());
         self.watch.add(&out.walk.tally);
-        // Errors of serde_json can quote the input; none of it is kept.
-        read.map_err(|_| Unreadable::NotJson)?;
+        read?;
         if out.seen.error {
             return Err(Unreadable::ErrorInside { throttled: out.seen.throttled });
         }
@@ -183,265 +188,125 @@ struct Output<'p, 'de> {
 }
 
 impl<'p, 'de> Output<'p, 'de> {
-    /// Reads one record into cells that are made empty before; false if there was none.
-    fn record<E>(&mut self, read: impl FnOnce(Within<'_, 'p, 'de>) -> Result<bool, E>) -> Result<bool, E> {
-        self.sink.reset(self.plan.cells);
-        let place = Place { node: &self.plan.root, sink: &mut self.sink, walk: &mut self.walk };
-        // In a list the record may be inside of what is listed; the answer for one says where it is by itself.
-        let is_listed = matches!(self.kind, Kind::List);
-        if !read(Within { path: if is_listed { self.within } else { &[] }, place })? {
-            return Ok(false);
-        }
-        self.records.push(Record::take(self.plan, &self.sink));
-        Ok(true)
-    }
-
-    fn records_of_list<A: SeqAccess<'de>>(&mut self, mut list: A) -> Result<(), A::Error> {
-        // Of a list that should have one entry, two are enough to know that it is none.
-        let most = if self.kind == Kind::One { 2 } else { self.plan.limits.records_max };
-        while self.records.len() < most {
-            if !self.record(|place| list.next_element_seed(place).map(|one| one.is_some()))? {
-                return Ok(());
+    /// Finds the records, and what is looked at beside them, in what is wrapped around them.
+    fn around(&mut self, place: &Around, json: &mut Cursor<'de>) -> Result<(), Broken> {
+        let begins_records =
+            place.has(Spot::Records) && self.found.is_none() && self.kind != Kind::Nothing;
+        match json.begins()? {
+            Begins::Object => self.object(place, begins_records, json),
+            Begins::List => self.list(place, begins_records, json),
+            Begins::Scalar if place.spots.is_empty() => json.skip(),
+            Begins::Scalar => {
+                let found = json.scalar()?;
+                self.seen.scalar(place, &found, self.errors, &self.plan.throttling);
+                if place.has(Spot::Records) && self.kind == Kind::One && found.is_nothing() {
+                    self.found = Some(Where::List);
+                }
+                Ok(())
             }
         }
-        skip_list(list)
     }
 
-    fn records_of_map<A: MapAccess<'de>>(&mut self, mut map: A) -> Result<(), A::Error> {
-        while map.next_key::<IgnoredAny>()?.is_some() {
-            if self.records.len() < self.plan.limits.records_max {
-                self.record(|place| map.next_value_seed(place).map(|()| true))?;
-            } else {
-                map.next_value::<IgnoredAny>()?;
+    fn object(
+        &mut self,
+        place: &Around,
+        begins_records: bool,
+        json: &mut Cursor<'de>,
+    ) -> Result<(), Broken> {
+        match self.kind {
+            Kind::One if begins_records => {
+                self.found = Some(Where::List);
+                return self.record(json);
             }
-        }
-        Ok(())
-    }
-}
-
-/// Takes plain values for nothing.
-macro_rules! no_scalars {
-    ($($visit:ident($value:ty)),+) => {$(
-        fn $visit<E>(self, _: $value) -> Result<(), E> {
-            Ok(())
-        }
-    )+};
-    () => {
-        no_scalars!(visit_str(&str), visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64));
-
-        fn visit_unit<E>(self) -> Result<(), E> {
-            Ok(())
-        }
-    };
-}
-
-/// A record that may be inside of what is listed.
-struct Within<'a, 'w, 'de> {
-    path: &'a [String],
-    place: Place<'a, 'w, 'de>,
-}
-
-impl<'de> DeserializeSeed<'de> for Within<'_, '_, 'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        if self.path.is_empty() { self.place.deserialize(json) } else { json.deserialize_any(self) }
-    }
-}
-
-impl<'de> Visitor<'de> for Within<'_, '_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("something with a record inside")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { path, mut place } = self;
-        let Some((name, rest)) = path.split_first() else { return Ok(()) };
-        while let Some(is_it) = map.next_key_seed(IsName(name))? {
-            if is_it {
-                map.next_value_seed(Within { path: rest, place: place.again() })?;
-            } else {
-                map.next_value::<IgnoredAny>()?;
+            Kind::Map if begins_records => {
+                self.found = Some(Where::List);
+                return self.records_of_map(json);
             }
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<(), A::Error> {
-        skip_list(list)
-    }
-
-    no_scalars!();
-}
-
-/// Whether a member has that name.
-struct IsName<'a>(&'a str);
-
-impl<'de> DeserializeSeed<'de> for IsName<'_> {
-    type Value = bool;
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<bool, D::Error> {
-        json.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for IsName<'_> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a member name")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<bool, E> {
-        Ok(self.0 == name)
-    }
-}
-
-/// Finds the records, and what is looked at beside them, in what is wrapped around them.
-struct Envelope<'a, 'p, 'de> {
-    place: &'a Around,
-    out: &'a mut Output<'p, 'de>,
-}
-
-impl<'de> Envelope<'_, '_, 'de> {
-    fn scalar(self, found: &Found<'de>) {
-        let Self { place, out } = self;
-        out.seen.scalar(place, found, out.errors, &out.plan.throttling);
-        if place.has(Spot::Records) && out.kind == Kind::One && found.is_nothing() {
-            out.found = Some(Where::List);
-        }
-    }
-
-    /// Whether the records are here and have not been read yet.
-    fn begins_records(&self) -> bool {
-        self.place.has(Spot::Records) && self.out.found.is_none() && self.out.kind != Kind::Nothing
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Envelope<'_, '_, 'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Envelope<'_, '_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an answer with records")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let begins = self.begins_records();
-        let Self { place, out } = self;
-        match out.kind {
-            Kind::One if begins => {
-                out.found = Some(Where::List);
-                return out
-                    .record(|Within { place, .. }| {
-                        walk_members(map, place.node, place.sink, place.walk).map(|()| true)
-                    })
-                    .map(drop);
-            }
-            Kind::Map if begins => {
-                out.found = Some(Where::List);
-                return out.records_of_map(map);
-            }
-            _ if begins => out.found = Some(Where::Object),
+            _ if begins_records => self.found = Some(Where::Object),
             _ => {}
         }
+        json.open()?;
         let mut is_empty = true;
-        while let Some(inner) = map.next_key_seed(Name(place))? {
+        while let Some(name) = json.name()? {
             is_empty = false;
-            match inner {
-                Some(place) => map.next_value_seed(Envelope { place, out: &mut *out })?,
-                None => drop(map.next_value::<IgnoredAny>()?),
+            match place.members.find(&name, number_of(&name)) {
+                Some(inner) => self.around(inner, json)?,
+                None => json.skip()?,
             }
         }
         if !is_empty {
-            out.seen.structure(place, out.errors);
+            self.seen.structure(place, self.errors);
         }
         Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        let begins = self.begins_records();
-        let Self { place, out } = self;
-        if begins && out.kind != Kind::Map {
-            out.found = Some(Where::List);
-            return out.records_of_list(list);
+    fn list(&mut self, place: &Around, begins_records: bool, json: &mut Cursor<'de>) -> Result<(), Broken> {
+        json.open()?;
+        if begins_records && self.kind != Kind::Map {
+            self.found = Some(Where::List);
+            return self.records_of_list(json);
         }
-        if list.next_element::<IgnoredAny>()?.is_some() {
-            out.seen.structure(place, out.errors);
-            skip_list(list)?;
-        } else if place.has(Spot::RecordsInside) && out.kind == Kind::List && out.found.is_none() {
-            out.found = Some(Where::List);
-        }
-        Ok(())
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        if !self.place.spots.is_empty() {
-            self.scalar(&Found::Escaped(zeroize::Zeroizing::new(text.to_owned())));
+        if json.entry()? {
+            self.seen.structure(place, self.errors);
+            json.skip()?;
+            json.skip_rest()?;
+        } else if place.has(Spot::RecordsInside) && self.kind == Kind::List && self.found.is_none() {
+            self.found = Some(Where::List);
         }
         Ok(())
     }
 
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<(), E> {
-        self.scalar(&Found::Text(text));
+    fn records_of_list(&mut self, json: &mut Cursor<'de>) -> Result<(), Broken> {
+        // Of a list that should have one entry, two are enough to know that it is none.
+        let most = if self.kind == Kind::One { 2 } else { self.plan.limits.records_max };
+        while self.records.len() < most {
+            if !json.entry()? {
+                return Ok(());
+            }
+            self.record(json)?;
+        }
+        json.skip_rest()
+    }
+
+    fn records_of_map(&mut self, json: &mut Cursor<'de>) -> Result<(), Broken> {
+        json.open()?;
+        while json.name()?.is_some() {
+            if self.records.len() < self.plan.limits.records_max {
+                self.record(json)?;
+            } else {
+                json.skip()?;
+            }
+        }
         Ok(())
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
-        self.scalar(&i64::try_from(number).map_or(Found::Misfit, Found::Integer));
+    /// Reads one record into cells that are made empty before.
+    fn record(&mut self, json: &mut Cursor<'de>) -> Result<(), Broken> {
+        self.sink.reset(self.plan.cells);
+        // In a list the record may be inside of what is listed; the answer for one says where it is by itself.
+        let path = if self.kind == Kind::List { self.within } else { &[] };
+        self.within(path, json)?;
+        self.records.push(Record::take(self.plan, &self.sink));
         Ok(())
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<(), E> {
-        self.scalar(&Found::Integer(number));
+    /// A record that may be inside of what is listed.
+    fn within(&mut self, path: &[String], json: &mut Cursor<'de>) -> Result<(), Broken> {
+        let Some((wanted, rest)) = path.split_first() else {
+            return Place { node: &self.plan.root, sink: &mut self.sink, walk: &mut self.walk }.read(json);
+        };
+        if json.begins()? != Begins::Object {
+            return json.skip();
+        }
+        json.open()?;
+        while let Some(name) = json.name()? {
+            if name == **wanted {
+                self.within(rest, json)?;
+            } else {
+                json.skip()?;
+            }
+        }
         Ok(())
-    }
-
-    fn visit_bool<E>(self, flag: bool) -> Result<(), E> {
-        self.scalar(&Found::Flag(flag));
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        self.scalar(&Found::Misfit);
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        self.scalar(&Found::Null);
-        Ok(())
-    }
-}
-
-/// A member name outside of the records.
-struct Name<'p>(&'p Around);
-
-impl<'de, 'p> DeserializeSeed<'de> for Name<'p> {
-    type Value = Option<&'p Around>;
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
-        json.deserialize_str(self)
-    }
-}
-
-impl<'p> Visitor<'_> for Name<'p> {
-    type Value = Option<&'p Around>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a member name")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(self.0.members.find(name, number_of(name)))
     }
 }
 
@@ -450,11 +315,13 @@ impl<'p> Visitor<'_> for Name<'p> {
 pub(super) fn record_of(value: &serde_json::Value, plan: &Plan) -> Record {
     let mut sink = Sink::default();
     sink.reset(plan.cells);
+    let text = value.to_string();
     if let Ok(lexicon) = crate::policy::lexicon::Lexicon::with(&[]) {
         let watch = KeyWatch::new(lexicon);
         let mut walk = Walk::new(&watch);
         // A value that has been built once can be walked again without error.
-        let _ = Place { node: &plan.root, sink: &mut sink, walk: &mut walk }.deserialize(value);
+        let _ = Place { node: &plan.root, sink: &mut sink, walk: &mut walk }
+            .read(&mut Cursor::new(&text, plan.limits.depth_max));
     }
     Record::take(plan, &sink)
 }

@@ -1,4 +1,5 @@
-//! A first look over the raw bytes, before any parser: UTF-8, depth, and that there is something at all.
+//! A first look over raw bytes, before any parser: UTF-8, that there is something at all, and for parsers that set no
+//! limit themselves the depth.
 
 use wide::u8x16;
 
@@ -21,12 +22,15 @@ pub(in crate::connector) enum Unfit {
     TooDeep,
 }
 
-/// The text of the answer, if it is UTF-8 and nested no deeper than allowed, in the skipped parts too.
-pub(in crate::connector) fn look_over(bytes: &[u8], depth_max: usize) -> Result<&str, Unfit> {
+/// The text, if it is UTF-8 and there is any.
+pub(in crate::connector) fn text_of(bytes: &[u8]) -> Result<&str, Unfit> {
     let text = simdutf8::basic::from_utf8(bytes).map_err(|_| Unfit::NotUtf8)?;
-    if text.trim_ascii().is_empty() {
-        return Err(Unfit::Empty);
-    }
+    if text.trim_ascii().is_empty() { Err(Unfit::Empty) } else { Ok(text) }
+}
+
+/// The text, if it is also nested no deeper than allowed.
+pub(in crate::connector) fn look_over(bytes: &[u8], depth_max: usize) -> Result<&str, Unfit> {
+    let text = text_of(bytes)?;
     if is_deeper_than(bytes, depth_max) { Err(Unfit::TooDeep) } else { Ok(text) }
 }
 

@@ -1,12 +1,8 @@
-//! Walks a record along the tree of wanted places. Values are looked at in wanted places only; everything else goes
-//! through [`IgnoredAny`], which builds nothing.
+//! Walks a record along the tree of wanted places. Values are looked at in wanted places only; everything else is
+//! skipped, which builds nothing.
 
-use std::fmt;
-
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use zeroize::Zeroizing;
-
-use super::names::number_of;
+use super::cursor::{Begins, Broken, Cursor};
+use super::order::{Kind, Order};
 use super::plan::{EachNode, Node};
 use super::sink::{Found, Sink};
 use super::typed_date::typed_date;
@@ -24,11 +20,13 @@ pub(super) struct Walk<'w, 'de> {
     pub(super) tally: Tally,
     /// Sinks for entries of lists, kept for the next list.
     spare: Vec<Sink<'de>>,
+    /// The order of members, by the number of the place.
+    orders: Vec<Order<'de>>,
 }
 
 impl<'w> Walk<'w, '_> {
     pub(super) fn new(watch: &'w KeyWatch) -> Self {
-        Self { watch, tally: Tally::default(), spare: Vec::new() }
+        Self { watch, tally: Tally::default(), spare: Vec::new(), orders: Vec::new() }
     }
 }
 
@@ -37,13 +35,6 @@ pub(super) struct Place<'a, 'w, 'de> {
     pub(super) node: &'a Node,
     pub(super) sink: &'a mut Sink<'de>,
     pub(super) walk: &'a mut Walk<'w, 'de>,
-}
-
-impl<'w, 'de> Place<'_, 'w, 'de> {
-    /// The same place once more.
-    pub(super) fn again(&mut self) -> Place<'_, 'w, 'de> {
-        Place { node: self.node, sink: &mut *self.sink, walk: &mut *self.walk }
-    }
 }
 
 impl<'de> Place<'_, '_, 'de> {
@@ -67,168 +58,134 @@ impl<'de> Place<'_, '_, 'de> {
         self.node.leaves.iter().for_each(|&cell| self.sink.put(cell, Found::Misfit));
     }
 
-    /// A list of an id and a label.
-    fn pair<A: SeqAccess<'de>>(&mut self, [first, second]: &[Node; 2], mut list: A) -> Result<(), A::Error> {
-        for node in [first, second] {
-            let place = Place { node, sink: &mut *self.sink, walk: &mut *self.walk };
-            if list.next_element_seed(place)?.is_none() {
-                return Ok(());
+    /// Takes what stands at this place.
+    pub(super) fn read(self, json: &mut Cursor<'de>) -> Result<(), Broken> {
+        match json.begins()? {
+            Begins::Object => self.object(json),
+            Begins::List => self.list(json),
+            Begins::Scalar if self.node.takes_texts() => {
+                let is_too_long = |text: &str| text.len() > STRING_BYTES_MAX;
+                let found = json.scalar()?;
+                self.scalar(if found.text().is_some_and(is_too_long) { Found::Misfit } else { found });
+                Ok(())
+            }
+            Begins::Scalar => {
+                json.skip()?;
+                self.scalar(Found::Null);
+                Ok(())
             }
         }
-        if list.next_element::<IgnoredAny>()?.is_some() {
-            // A list of three is no pair: what was put there is ambiguous.
-            let leaves = first.leaves.iter().chain(&second.leaves);
-            leaves.for_each(|&cell| self.sink.put(cell, Found::Misfit));
-            skip_list(list)?;
-        }
-        Ok(())
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Place<'_, '_, 'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Place<'_, '_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
     }
 
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<(), E> {
-        self.scalar(if text.len() > STRING_BYTES_MAX { Found::Misfit } else { Found::Text(text) });
-        Ok(())
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        if text.len() > STRING_BYTES_MAX {
-            self.scalar(Found::Misfit);
-        } else if self.node.takes_texts() {
-            self.scalar(Found::Escaped(Zeroizing::new(text.to_owned())));
-        } else {
-            self.scalar(Found::Null);
-        }
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, flag: bool) -> Result<(), E> {
-        self.scalar(Found::Flag(flag));
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<(), E> {
-        self.scalar(Found::Integer(number));
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
-        self.scalar(i64::try_from(number).map_or(Found::Misfit, Found::Integer));
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        self.scalar(Found::Misfit);
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        self.scalar(Found::Null);
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+    fn object(mut self, json: &mut Cursor<'de>) -> Result<(), Broken> {
         let node = self.node;
         if node.typed_dates && node.members.is_empty() {
-            let value = typed_date(map)?;
+            let value = typed_date(json)?;
             self.scalar(value);
             return Ok(());
         }
         self.misfit();
         node.lists.iter().for_each(|&cell| self.sink.touch(cell));
         match &node.each {
-            // PHP writes a list with a gap as an object. Only numbers are taken for positions: in any other object each
-            // member is something of its own, and none of them is listed.
-            Some(each) if node.members.is_empty() => self.entries(each, |place| {
-                loop {
-                    match map.next_key::<Position>()? {
-                        None => return Ok(false),
-                        Some(Position(true)) => break,
-                        Some(Position(false)) => drop(map.next_value::<IgnoredAny>()?),
-                    }
-                }
-                match place {
-                    Some(place) => map.next_value_seed(place)?,
-                    None => drop(map.next_value::<IgnoredAny>()?),
-                }
-                Ok(true)
-            }),
-            _ => walk_members(map, node, self.sink, self.walk),
+            // PHP writes a list with a gap as an object.
+            Some(each) if node.members.is_empty() => self.entries(each, json, next_position),
+            _ => walk_members(json, node, self.sink, self.walk),
         }
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
+    fn list(mut self, json: &mut Cursor<'de>) -> Result<(), Broken> {
         let node = self.node;
         self.misfit();
         node.below.iter().for_each(|&cell| self.sink.touch(cell));
         if let Some(each) = &node.each {
-            return self.entries(each, |place| match place {
-                Some(place) => Ok(list.next_element_seed(place)?.is_some()),
-                None => Ok(list.next_element::<IgnoredAny>()?.is_some()),
-            });
+            return self.entries(each, json, Cursor::entry);
         }
+        json.open()?;
         match &node.pair {
-            Some(pair) => self.pair(pair, list),
-            None => skip_list(list),
+            Some(pair) => self.pair(pair, json),
+            None => json.skip_rest(),
         }
     }
-}
 
-impl<'de> Place<'_, '_, 'de> {
-    /// Goes through the entries of a list, one sink for each; `next` reads an entry, or skips it if it gets no place
-    /// for it, or says that there is none.
-    fn entries<E>(
-        &mut self,
-        each: &EachNode,
-        mut next: impl FnMut(Option<Place<'_, '_, 'de>>) -> Result<bool, E>,
-    ) -> Result<(), E> {
-        let mut entry = self.walk.spare.pop().unwrap_or_default();
-        for _ in 0..LIST_ENTRIES_MAX {
-            entry.reset(each.cells);
-            if !next(Some(Place { node: &each.entry, sink: &mut entry, walk: &mut *self.walk }))? {
-                self.walk.spare.push(entry);
+    /// A list of an id and a label.
+    fn pair(&mut self, [first, second]: &[Node; 2], json: &mut Cursor<'de>) -> Result<(), Broken> {
+        for node in [first, second] {
+            if !json.entry()? {
                 return Ok(());
             }
+            Place { node, sink: &mut *self.sink, walk: &mut *self.walk }.read(json)?;
+        }
+        if json.entry()? {
+            // A list of three is no pair: what was put there is ambiguous.
+            let leaves = first.leaves.iter().chain(&second.leaves);
+            leaves.for_each(|&cell| self.sink.put(cell, Found::Misfit));
+            json.skip()?;
+            json.skip_rest()?;
+        }
+        Ok(())
+    }
+
+    /// Goes through the entries of a list, one sink for each; `next` goes to an entry or says that there is none.
+    fn entries(
+        &mut self,
+        each: &EachNode,
+        json: &mut Cursor<'de>,
+        next: impl Fn(&mut Cursor<'de>) -> Result<bool, Broken>,
+    ) -> Result<(), Broken> {
+        json.open()?;
+        let mut entry = self.walk.spare.pop().unwrap_or_default();
+        let mut left = LIST_ENTRIES_MAX;
+        while next(json)? {
+            if left == 0 {
+                json.skip()?;
+                continue;
+            }
+            left -= 1;
+            entry.reset(each.cells);
+            Place { node: &each.entry, sink: &mut entry, walk: &mut *self.walk }.read(json)?;
             take_over(each, &entry, self.sink);
         }
         self.walk.spare.push(entry);
-        while next(None)? {}
         Ok(())
     }
 }
 
-/// Goes through the members of an object.
-pub(super) fn walk_members<'de, A: MapAccess<'de>>(
-    mut map: A,
+/// Goes to the next member whose name is a position in a list. In any other object each member is something of its own,
+/// and none of them is listed.
+fn next_position(json: &mut Cursor<'_>) -> Result<bool, Broken> {
+    while let Some(name) = json.name()? {
+        let is_short = (1..=9).contains(&name.len());
+        if is_short && name.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Ok(true);
+        }
+        json.skip()?;
+    }
+    Ok(false)
+}
+
+/// Goes through the members of an object. Names are only compared.
+fn walk_members<'de>(
+    json: &mut Cursor<'de>,
     node: &Node,
     sink: &mut Sink<'de>,
     walk: &mut Walk<'_, 'de>,
-) -> Result<(), A::Error> {
-    while let Some(wanted) = map.next_key_seed(WantedName { node, walk: &mut *walk })? {
-        match wanted {
-            Some(node) => map.next_value_seed(Place { node, sink: &mut *sink, walk: &mut *walk })?,
-            None => drop(map.next_value::<IgnoredAny>()?),
+) -> Result<(), Broken> {
+    json.open()?;
+    if walk.orders.len() <= node.number {
+        walk.orders.resize_with(node.number + 1, Order::default);
+    }
+    let mut order = std::mem::take(&mut walk.orders[node.number]);
+    let mut step = order.begin();
+    while let Some(kind) = order.next(&mut step, json, &node.members, walk.watch, &mut walk.tally)? {
+        match kind {
+            Kind::Wanted(position) => {
+                let node = node.members.at(position).ok_or(Broken::Syntax)?;
+                Place { node, sink: &mut *sink, walk: &mut *walk }.read(json)?;
+            }
+            Kind::Unexpected(_) => json.skip()?,
         }
     }
-    Ok(())
-}
-
-pub(super) fn skip_list<'de, A: SeqAccess<'de>>(mut list: A) -> Result<(), A::Error> {
-    while list.next_element::<IgnoredAny>()?.is_some() {}
+    walk.orders[node.number] = order;
     Ok(())
 }
 
@@ -253,59 +210,5 @@ pub(super) fn is_text(found: &Found<'_>, text: &str) -> bool {
         Found::Integer(number) => text.parse() == Ok(*number),
         Found::Flag(flag) => text.parse() == Ok(*flag),
         found => found.text() == Some(text),
-    }
-}
-
-/// A member name that is only compared: the node it leads to, or nothing. Builds no string.
-struct WantedName<'a, 'k, 'w, 'de> {
-    node: &'a Node,
-    walk: &'k mut Walk<'w, 'de>,
-}
-
-impl<'de, 'a> DeserializeSeed<'de> for WantedName<'a, '_, '_, '_> {
-    type Value = Option<&'a Node>;
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
-        json.deserialize_str(self)
-    }
-}
-
-impl<'a> Visitor<'_> for WantedName<'a, '_, '_, '_> {
-    type Value = Option<&'a Node>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a member name")
-    }
-
-    #[inline]
-    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        let number = number_of(name);
-        let wanted = self.node.members.find(name, number);
-        if wanted.is_none() {
-            self.walk.watch.unexpected(name, number, &mut self.walk.tally);
-        }
-        Ok(wanted)
-    }
-}
-
-/// Whether a member name is the position of an entry in a list.
-struct Position(bool);
-
-impl<'de> serde::Deserialize<'de> for Position {
-    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        struct Name;
-        impl Visitor<'_> for Name {
-            type Value = Position;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a member name")
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<Position, E> {
-                let is_short = (1..=9).contains(&name.len());
-                Ok(Position(is_short && name.bytes().all(|byte| byte.is_ascii_digit())))
-            }
-        }
-        json.deserialize_str(Name)
     }
 }

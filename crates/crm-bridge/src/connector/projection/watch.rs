@@ -63,6 +63,26 @@ pub(super) struct Tally {
     denied: Vec<u64>,
 }
 
+/// What was thought of a name: its position among the denied, if it is one of them.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Verdict(Option<usize>);
+
+impl Tally {
+    /// Counts a member that nobody asked for.
+    #[inline]
+    pub(super) fn count(&mut self, verdict: Verdict) {
+        self.unexpected += 1;
+        if let Some(position) = verdict.0 {
+            if self.denied.len() <= position {
+                self.denied.resize(position + 1, 0);
+            }
+            if let Some(count) = self.denied.get_mut(position) {
+                *count += 1;
+            }
+        }
+    }
+}
+
 impl KeyWatch {
     /// A watch with that lexicon.
     #[must_use]
@@ -91,18 +111,11 @@ impl KeyWatch {
         metrics.register("crm_over_shared_members", over_shared, self.over_shared.clone());
     }
 
-    /// Counts a member that nobody asked for; `number` is its [`super::names::number_of`].
+    /// What is to be thought of a member that nobody asked for; `number` is its [`super::names::number_of`].
     #[inline]
-    pub(super) fn unexpected(&self, name: &str, number: u64, tally: &mut Tally) {
-        tally.unexpected += 1;
+    pub(super) fn verdict(&self, name: &str, number: u64) -> Verdict {
         let verdict = self.remembered(number).unwrap_or_else(|| self.judge(name, number));
-        let position = usize::try_from(verdict).unwrap_or(0);
-        if let Some(position) = position.checked_sub(2) {
-            if tally.denied.len() <= position {
-                tally.denied.resize(position + 1, 0);
-            }
-            tally.denied[position] += 1;
-        }
+        Verdict(usize::try_from(verdict).ok().and_then(|verdict| verdict.checked_sub(2)))
     }
 
     /// Adds up what came in one answer.
@@ -204,7 +217,7 @@ mod tests {
         for _ in 0..3 {
             let mut tally = Tally::default();
             for name in ["iban", "shoe_size", "iban", "anna@example.org", "deals"] {
-                watch.unexpected(name, number_of(name), &mut tally);
+                tally.count(watch.verdict(name, number_of(name)));
             }
             watch.add(&tally);
         }
@@ -222,7 +235,7 @@ mod tests {
         let mut tally = Tally::default();
         for i in 0..20_000 {
             let name = if i % 2 == 0 { format!("iban_{i}") } else { format!("a{i}") };
-            watch.unexpected(&name, number_of(&name), &mut tally);
+            tally.count(watch.verdict(&name, number_of(&name)));
         }
         watch.add(&tally);
         assert_eq!(watch.unexpected_count(), 20_000);
