@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 
 use crate::connection::{Link, Purpose};
-use crate::job::{Job, Task, pack};
+use crate::job::{Job, Task, pack, pack_and_tell};
 use crate::queue::{Queue, Refused};
 use crate::stats::{Counters, Stats};
 use crate::worker::Worker;
@@ -79,6 +79,20 @@ impl Database {
         self.submit(Purpose::Writing, f).await
     }
 
+    /// Like [`Database::write`], for a caller that does not wait: `told` is called with the outcome once the transaction has
+    /// ended, on a thread of the database, and must be quick. If it is dropped instead, the database has gone.
+    pub fn write_and_tell<T, E, F>(&self, f: F, told: impl FnOnce(Result<T, E>) + Send + 'static)
+    where
+        F: FnOnce(&mut AnyConnection) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        if let Err((error, mut job)) = self.queue(Purpose::Writing, pack_and_tell(f, told)) {
+            job.fail(error);
+            job.answer();
+        }
+    }
+
     async fn submit<T, E, F>(&self, purpose: Purpose, f: F) -> Result<T, E>
     where
         F: FnOnce(&mut AnyConnection) -> Result<T, E> + Send + 'static,
@@ -88,18 +102,24 @@ impl Database {
         // Log lines written inside `f` keep the request they belong to.
         let span = tracing::Span::current();
         let (job, answer) = pack(move |conn: &mut AnyConnection| span.in_scope(|| f(conn)));
+        match self.queue(purpose, job) {
+            Ok(()) => answer.await.unwrap_or_else(|_| Err(closed().into())),
+            Err((error, _)) => Err(error.into()),
+        }
+    }
+
+    fn queue(&self, purpose: Purpose, job: Box<dyn Job>) -> Result<(), (DbError, Box<dyn Job>)> {
         let queued = match &self.inner.writes {
             Some(writes) if purpose == Purpose::Writing => writes.push(job),
-            _ => self.inner.tasks.push(Task { purpose, job }),
+            _ => self.inner.tasks.push(Task { purpose, job }).map_err(|(why, task)| (why, task.job)),
         };
-        match queued {
-            Ok(()) => answer.await.unwrap_or_else(|_| Err(closed().into())),
-            Err(Refused::Closed) => Err(closed().into()),
-            Err(Refused::Full) => {
+        queued.map_err(|(why, job)| match why {
+            Refused::Closed => (closed(), job),
+            Refused::Full => {
                 Counters::add(&self.inner.counters.refused, 1);
-                Err(DbError::Busy("too many requests are waiting for the database".into()).into())
+                (DbError::Busy("too many requests are waiting for the database".into()), job)
             }
-        }
+        })
     }
 
     /// Asks the database for nothing, to learn whether it answers.

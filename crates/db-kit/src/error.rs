@@ -92,7 +92,8 @@ impl DbError {
     }
 
     /// The same failure once more, for each of several callers whose writes shared one commit.
-    pub(crate) fn for_another_caller(&self) -> Self {
+    #[must_use]
+    pub fn for_another_caller(&self) -> Self {
         match self {
             Self::StorageFull => Self::StorageFull,
             Self::Busy(text) => Self::Busy(text.clone()),

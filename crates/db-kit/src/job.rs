@@ -23,7 +23,15 @@ pub(crate) trait Job: Send {
 struct Closure<F, T, E> {
     closure: Option<F>,
     outcome: Option<Result<T, E>>,
-    reply: oneshot::Sender<Result<T, E>>,
+    reply: Reply<Result<T, E>>,
+}
+
+/// Who hears how it ended.
+enum Reply<O> {
+    /// Somebody who may stop waiting.
+    Awaited(oneshot::Sender<O>),
+    /// Something that is called.
+    Told(Box<dyn FnOnce(O) + Send>),
 }
 
 /// Packs a closure for a queue; the receiver gets what it returned once its transaction has ended.
@@ -34,7 +42,20 @@ where
     E: From<DbError> + Send + 'static,
 {
     let (reply, receiver) = oneshot::channel();
-    (Box::new(Closure { closure: Some(closure), outcome: None, reply }), receiver)
+    (Box::new(Closure { closure: Some(closure), outcome: None, reply: Reply::Awaited(reply) }), receiver)
+}
+
+/// Packs a closure for a queue; `told` is called with what it returned once its transaction has ended.
+pub(crate) fn pack_and_tell<F, T, E>(
+    closure: F,
+    told: impl FnOnce(Result<T, E>) + Send + 'static,
+) -> Box<dyn Job>
+where
+    F: FnOnce(&mut AnyConnection) -> Result<T, E> + Send + 'static,
+    T: Send + 'static,
+    E: From<DbError> + Send + 'static,
+{
+    Box::new(Closure { closure: Some(closure), outcome: None, reply: Reply::Told(Box::new(told)) })
 }
 
 impl<F, T, E> Job for Closure<F, T, E>
@@ -59,14 +80,22 @@ where
     }
 
     fn answer(self: Box<Self>) {
-        if let Some(outcome) = self.outcome {
-            // The caller may have gone; what was committed stays committed.
-            let _gone = self.reply.send(outcome);
+        let Some(outcome) = self.outcome else { return };
+        match self.reply {
+            Reply::Awaited(reply) => {
+                // The caller may have gone; what was committed stays committed.
+                let _gone = reply.send(outcome);
+            }
+            Reply::Told(tell) => {
+                if catch_unwind(AssertUnwindSafe(|| tell(outcome))).is_err() {
+                    tracing::error!("what was to be told of a write panicked");
+                }
+            }
         }
     }
 
     fn is_abandoned(&self) -> bool {
-        self.reply.is_closed()
+        matches!(&self.reply, Reply::Awaited(reply) if reply.is_closed())
     }
 }
 

@@ -32,13 +32,14 @@ impl<T> Queue<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn push(&self, item: T) -> Result<(), Refused> {
+    /// Queues it, or gives it back.
+    pub(crate) fn push(&self, item: T) -> Result<(), (Refused, T)> {
         let mut state = self.lock();
         if state.closed {
-            return Err(Refused::Closed);
+            return Err((Refused::Closed, item));
         }
         if state.waiting.len() >= self.length_max {
-            return Err(Refused::Full);
+            return Err((Refused::Full, item));
         }
         state.waiting.push_back(item);
         drop(state);

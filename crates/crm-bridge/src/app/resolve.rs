@@ -114,16 +114,11 @@ async fn look_up_one(
     let people = people.collect::<Result<Vec<_>, BridgeError>>()?;
     let event = looked_up(bridge, (operator, ticket), look_up);
     let now = event.at;
-    let refs = bridge.store.record_answer(source, ticket, address, people, event).await?;
-    let cards = refs.iter().zip(&hits).filter_map(|(customer_ref, (_, record))| {
-        let readings = bridge.type_record(record);
-        Some((customer_ref.clone(), bridge.seal(&readings, customer_ref.as_str(), now)?))
-    });
-    let cards: Vec<_> = cards.collect();
-    if !cards.is_empty() {
-        bridge.store.keep_cards(cards).await?;
-    }
-    Ok(refs)
+    let sealer = bridge.clone();
+    let readings: Vec<_> = hits.iter().map(|(_, record)| bridge.type_record(record)).collect();
+    let seal =
+        move |position: usize, customer_ref: &str| sealer.seal(readings.get(position)?, customer_ref, now);
+    Ok(bridge.store.record_answer(source, ticket, address, people, seal, event).await?)
 }
 
 /// What goes on the record: by what kind of address somebody was looked up, never the address.
@@ -151,16 +146,12 @@ async fn remember_copied(
         .map(|copied| Ok(Person { crm_id: copied.crm_id.clone(), new_ref: new_ref(bridge)? }))
         .collect::<Result<Vec<_>, BridgeError>>()?;
     let source = bridge.source().to_owned();
-    let refs = bridge.store.record_answer(source, ticket, address, people, event).await?;
-    let cards = refs.iter().zip(&copied).filter_map(|(customer_ref, copied)| {
-        let card = bridge.seal(&copied.readings, customer_ref.as_str(), copied.as_of)?;
-        Some((customer_ref.clone(), card))
-    });
-    let cards: Vec<_> = cards.collect();
-    if !cards.is_empty() {
-        bridge.store.keep_cards(cards).await?;
-    }
-    Ok(refs)
+    let sealer = bridge.clone();
+    let seal = move |position: usize, customer_ref: &str| {
+        let Copied { readings, as_of, .. } = copied.get(position)?;
+        sealer.seal(readings, customer_ref, *as_of)
+    };
+    Ok(bridge.store.record_answer(source, ticket, address, people, seal, event).await?)
 }
 
 /// The records that really have the address. CRMs search fuzzily, by prefix, or not at all.

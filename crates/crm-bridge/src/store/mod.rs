@@ -5,6 +5,7 @@ pub mod audit;
 mod changes;
 pub mod crm_keys;
 pub mod deliveries;
+mod looks;
 pub mod oversight;
 pub mod policies;
 mod schema;
@@ -20,6 +21,7 @@ use diesel::prelude::*;
 use service_kit::Timestamp;
 
 use self::audit::LogLine;
+use self::looks::Looks;
 use self::oversight::{Meter, place, settle};
 use self::schema::{address_links, cards, customers, ticket_links};
 use self::vault::AddressHash;
@@ -38,6 +40,7 @@ pub struct Store {
     database: Database,
     walls: Walls,
     audit: AuditLog,
+    looks: Looks,
 }
 
 /// Who looks, at whom, for which ticket: from a checked grant. Every question about a customer takes one.
@@ -92,7 +95,7 @@ impl Store {
     /// A store on that database.
     #[must_use]
     pub fn new(database: Database, walls: Walls, audit: AuditLog) -> Self {
-        Self { database, walls, audit }
+        Self { database, walls, audit, looks: Looks::default() }
     }
 
     /// Whether the database answers.
@@ -108,8 +111,9 @@ impl Store {
         self.database.close().await;
     }
 
-    /// The CRM has said who is behind an address: remembers exactly these for the address and for the ticket, and gives
-    /// the references, new ones for people not seen before, in the same order.
+    /// The CRM has said who is behind an address: remembers exactly these for the address and for the ticket, with the card
+    /// that `seal` makes of each one's reference, and gives the references, new ones for people not seen before, in the same
+    /// order.
     ///
     /// # Errors
     /// [`DbError`].
@@ -119,6 +123,7 @@ impl Store {
         ticket: i64,
         address: AddressHash,
         people: Vec<Person>,
+        seal: impl Fn(usize, &str) -> Option<SealedCard> + Send + 'static,
         event: Event,
     ) -> Result<Vec<CustomerRef>, DbError> {
         let (audit, now) = (self.audit.clone(), event.at);
@@ -127,7 +132,7 @@ impl Store {
                 diesel::delete(address_links::table.filter(address_links::address_hash.eq(&address.0)))
                     .execute(conn)?;
                 let mut refs = Vec::with_capacity(people.len());
-                for person in &people {
+                for (position, person) in people.iter().enumerate() {
                     let customer_ref = customer_ref_of(conn, &source, person, now)?;
                     let link = (
                         address_links::address_hash.eq(&address.0),
@@ -136,6 +141,9 @@ impl Store {
                     );
                     diesel::insert_into(address_links::table).values(link).execute(conn)?;
                     link_ticket(conn, ticket, &customer_ref, now)?;
+                    if let Some(card) = seal(position, &customer_ref) {
+                        upsert_card(conn, &customer_ref, &card)?;
+                    }
                     refs.push(customer_ref);
                 }
                 audit.append(conn, &[audit::answered(event, &refs)])?;
@@ -185,23 +193,22 @@ impl Store {
         viewing: Viewing,
         source: String,
         meter: Meter,
-        decide: impl FnOnce(Option<Customer>, &Standing) -> (T, Option<LogLine>) + Send + 'static,
+        decide: impl Fn(Option<Customer>, &Standing) -> (T, Option<LogLine>) + Send + 'static,
     ) -> Result<T, DbError> {
         let any_ticket = !self.walls.stands(Wall::Link);
-        let audit = self.audit.clone();
-        self.database
-            .write(move |conn| {
-                let customer = customer_of(conn, &viewing, &source, any_ticket)?;
-                let place = place(conn, &viewing, &meter)?;
-                let is_known = customer.is_some();
-                let (outcome, line) = decide(customer, &place.standing);
-                if let Some(line) = line {
-                    settle(conn, &viewing, &meter, &place, &line, is_known)?;
-                    audit.append(conn, &[audit::looked(&viewing, &line, place.glass(&meter))])?;
-                }
-                Ok(outcome)
-            })
-            .await
+        let operator = viewing.operator.clone();
+        self.together(&operator, move |conn, events| {
+            let customer = customer_of(conn, &viewing, &source, any_ticket)?;
+            let place = place(conn, &viewing, &meter)?;
+            let is_known = customer.is_some();
+            let (outcome, line) = decide(customer, &place.standing);
+            if let Some(line) = line {
+                settle(conn, &viewing, &meter, &place, &line, is_known)?;
+                events.push(audit::looked(&viewing, &line, place.glass(&meter)));
+            }
+            Ok(outcome)
+        })
+        .await
     }
 
     /// Keeps a card.
@@ -231,20 +238,19 @@ impl Store {
         card: Option<(CustomerRef, SealedCard)>,
         meter: Meter,
     ) -> Result<Standing, DbError> {
-        let audit = self.audit.clone();
-        self.database
-            .write(move |conn| {
-                if let Some((customer_ref, card)) = &card {
-                    upsert_card(conn, customer_ref.as_str(), card)?;
-                }
-                let place = place(conn, &viewing, &meter)?;
-                let closed = place.standing.closed_until().is_some();
-                let line = if closed { line.refused() } else { line };
-                settle(conn, &viewing, &meter, &place, &line, true)?;
-                audit.append(conn, &[audit::looked(&viewing, &line, place.glass(&meter))])?;
-                Ok(place.standing)
-            })
-            .await
+        let operator = viewing.operator.clone();
+        self.together(&operator, move |conn, events| {
+            if let Some((customer_ref, card)) = &card {
+                upsert_card(conn, customer_ref.as_str(), card)?;
+            }
+            let place = place(conn, &viewing, &meter)?;
+            let closed = place.standing.closed_until().is_some();
+            let line = if closed { line.clone().refused() } else { line.clone() };
+            settle(conn, &viewing, &meter, &place, &line, true)?;
+            events.push(audit::looked(&viewing, &line, place.glass(&meter)));
+            Ok(place.standing)
+        })
+        .await
     }
 
     /// Removes cards from before that instant and says how many.

@@ -49,6 +49,20 @@ both_databases! {
         assert_eq!(found, thing("a", "Ärger"));
     }
 
+    async fn whoever_does_not_wait_is_told_how_a_write_ended(db: Things) {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        db.write_and_tell(|conn| insert(conn, "a", "one"), |outcome| tell.send(outcome).unwrap());
+        told.await.unwrap().unwrap();
+        assert_eq!(names(&db).await, ["one"]);
+        let (tell, told) = tokio::sync::oneshot::channel();
+        db.write_and_tell(|conn| insert(conn, "a", "again"), |outcome| tell.send(outcome).unwrap());
+        assert!(told.await.unwrap().is_err());
+        db.close().await;
+        let (tell, told) = tokio::sync::oneshot::channel();
+        db.write_and_tell(|conn| insert(conn, "b", "two"), |outcome| tell.send(outcome).unwrap());
+        assert!(matches!(told.await.unwrap(), Err(DbError::Unavailable(_))));
+    }
+
     async fn an_error_undoes_everything_the_closure_wrote(db: Things) {
         let outcome: Result<(), DbError> = db.write(|conn| {
             insert(conn, "a", "one")?;

@@ -190,8 +190,7 @@ struct Output<'p, 'de> {
 impl<'p, 'de> Output<'p, 'de> {
     /// Finds the records, and what is looked at beside them, in what is wrapped around them.
     fn around(&mut self, place: &Around, json: &mut Cursor<'de>) -> Result<(), Broken> {
-        let begins_records =
-            place.has(Spot::Records) && self.found.is_none() && self.kind != Kind::Nothing;
+        let begins_records = place.has(Spot::Records) && self.found.is_none() && self.kind != Kind::Nothing;
         match json.begins()? {
             Begins::Object => self.object(place, begins_records, json),
             Begins::List => self.list(place, begins_records, json),
@@ -207,12 +206,7 @@ impl<'p, 'de> Output<'p, 'de> {
         }
     }
 
-    fn object(
-        &mut self,
-        place: &Around,
-        begins_records: bool,
-        json: &mut Cursor<'de>,
-    ) -> Result<(), Broken> {
+    fn object(&mut self, place: &Around, begins_records: bool, json: &mut Cursor<'de>) -> Result<(), Broken> {
         match self.kind {
             Kind::One if begins_records => {
                 self.found = Some(Where::List);
