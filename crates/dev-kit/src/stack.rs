@@ -11,9 +11,10 @@ use crate::people::{self, SignIn};
 use crate::postgres::free_port;
 use crate::process::Service;
 use crate::tryton::{RunningTryton, Tryton};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use builder::take;
 pub use builder::{Detour, StackBuilder};
+use ureq::http::Method;
 
 const START_TRIES: usize = 5;
 const TICKETS: &str = "ticket-service";
@@ -220,6 +221,17 @@ impl Stack {
         };
         self.settings.ports[2] = port_of(&self.crm_url)?;
         self.crm = Some(crm);
+        Ok(())
+    }
+
+    /// Makes the sandbox CRM think for so many milliseconds before each answer.
+    pub fn crm_thinks(&self, delay_ms: u64) -> Result<()> {
+        let behaviour = serde_json::json!({ "delay_ms": delay_ms });
+        let crm = Client::new(&self.crm_url);
+        let answer = crm.call(&Method::PUT, "/debug/behaviour", &[], Some(&behaviour))?;
+        if answer.status != 200 {
+            bail!("the CRM does not take {behaviour}: {}", answer.body);
+        }
         Ok(())
     }
 

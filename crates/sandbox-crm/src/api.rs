@@ -1,8 +1,11 @@
 //! The JSON API under `/api/v1`.
 
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{StatusCode, header};
+use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data, Json, Path, Query};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{Error, HttpRequest, HttpResponse};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -36,8 +39,21 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
             .route("/activities", web::post().to(crate::activities::add))
             .route("/activities", web::get().to(crate::activities::list))
             .configure(crate::plants::routes)
-            .default_service(web::to(no_such_path)),
+            .default_service(web::to(no_such_path))
+            .wrap(from_fn(think)),
     );
+}
+
+/// Takes the time that this CRM was told to take.
+async fn think(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let delay = request.app_data::<Data<App>>().map(|app| app.conduct.delay()).unwrap_or_default();
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+    next.call(request).await
 }
 
 /// Why a call is not answered as asked.

@@ -1,6 +1,7 @@
 //! How this CRM misbehaves when told to.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,8 @@ pub struct Behaviour {
     pub ignore_fields: bool,
     /// Say nothing of who was erased or merged.
     pub forgets_the_gone: bool,
+    /// How long this CRM thinks before it answers a call of the API.
+    pub delay_ms: u64,
     /// What goes wrong.
     pub fault: Option<Fault>,
     /// For how many calls of the API it goes wrong; absent: until told otherwise.
@@ -116,6 +119,11 @@ impl Conduct {
     /// The behaviour, with the calls still to come.
     pub fn get(&self) -> Behaviour {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How long to think before answering.
+    pub fn delay(&self) -> Duration {
+        Duration::from_millis(self.0.lock().unwrap_or_else(PoisonError::into_inner).delay_ms)
     }
 
     /// Whether `fields` is ignored, and the fault of this call, which counts.

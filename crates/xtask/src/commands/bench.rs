@@ -6,6 +6,9 @@
 
 mod aims;
 mod cards;
+mod grant;
+mod lookups;
+mod parse;
 mod process;
 mod request;
 mod sync;
@@ -13,7 +16,7 @@ mod table;
 mod tickets;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -39,6 +42,32 @@ pub(crate) struct Arguments {
     /// Short measurements, to see that everything works
     #[arg(long)]
     quick: bool,
+    /// Only these rows
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Rows::Parse, Rows::Tickets, Rows::Cards, Rows::Lookups, Rows::Sync])]
+    only: Vec<Rows>,
+    /// Measure the services in this folder instead of building them, to compare two versions
+    #[arg(long)]
+    programs: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Rows {
+    /// How fast an answer of a CRM is read
+    Parse,
+    /// Lists, tickets, search, opening tickets; memory
+    Tickets,
+    /// Cards that the bridge has
+    Cards,
+    /// What the bridge adds to the CRM's own time
+    Lookups,
+    /// Copying the customer base
+    Sync,
+}
+
+impl Arguments {
+    fn has(&self, rows: Rows) -> bool {
+        self.only.contains(&rows)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -50,10 +79,18 @@ enum Databases {
 
 pub(crate) fn run_bench(arguments: &Arguments) -> Result<()> {
     let interrupt = Interrupt::listen()?;
-    let packages = ["-p", "ticket-service", "-p", "crm-bridge", "-p", "sandbox-crm"];
-    run(cargo().args(["build", "--quiet", "--release", "--locked", "--bins"]).args(packages))?;
+    if arguments.programs.is_none() {
+        let packages = ["-p", "ticket-service", "-p", "crm-bridge", "-p", "sandbox-crm"];
+        run(cargo().args(["build", "--quiet", "--release", "--locked", "--bins"]).args(packages))?;
+    }
     let target = workspace::target().join("bench");
     fs::create_dir_all(&target)?;
+    if arguments.has(Rows::Parse) {
+        publish(&parse::measure(&target)?, &target.join("parse.md"))?;
+    }
+    if arguments.only == [Rows::Parse] {
+        return Ok(());
+    }
     if arguments.database != Databases::Postgres {
         bench("SQLite", StackDatabase::Sqlite, arguments, &interrupt, &target.join("sqlite"))?;
     }
@@ -78,42 +115,68 @@ fn bench(
     if dir.exists() {
         fs::remove_dir_all(dir)?;
     }
-    let bin = workspace::target().join("release");
-    let mut stack = Stack::builder(&bin, dir).database(database.clone()).own_group().start()?;
-    println!("{name}: writing {} tickets …", arguments.tickets);
+    let bin = arguments.programs.clone().unwrap_or_else(|| workspace::target().join("release"));
+    let mut bench = Bench { table: Table::new(name), interrupt, quick: arguments.quick, pid: 0, floor: None };
+    bench.table.note(format!(
+        "{} had been waiting or running on this machine in the minute before (load average).",
+        process::load_average()?
+    ));
+    if arguments.has(Rows::Tickets) || arguments.has(Rows::Cards) {
+        let mut stack = Stack::builder(&bin, dir).database(database.clone()).own_group().start()?;
+        fill(&mut bench, &mut stack, &bin, arguments)?;
+        bench.start_up(&mut stack);
+        if arguments.has(Rows::Tickets) {
+            tickets::measure(&mut bench, &mut stack)?;
+        }
+        if arguments.has(Rows::Cards) {
+            cards::measure(&mut bench, &mut stack)?;
+        }
+        if arguments.has(Rows::Tickets) {
+            tickets::measure_creating(&mut bench, &mut stack)?;
+        }
+        bench.memory(&mut stack)?;
+        stack.stop()?;
+    }
+    if arguments.has(Rows::Lookups) {
+        let builder = Stack::builder(&bin, dir.join("lookups")).database(database.clone()).own_group();
+        let mut stack = builder.bridge_settings(lookups::KEEP_NOTHING).start()?;
+        lookups::measure(&mut bench, &mut stack)?;
+        stack.stop()?;
+    }
+    if arguments.has(Rows::Sync) {
+        sync::measure(&mut bench, &database, &bin, &dir.join("copies"))?;
+    }
+    bench.table.note(format!("Measured in {}.", span(began.elapsed())));
+    publish(&bench.table, &dir.with_extension("md"))?;
+    // The installation is as large as its tickets; the figures are what was wanted.
+    fs::remove_dir_all(dir)?;
+    Ok(())
+}
+
+/// Prints a table and writes it into a file.
+fn publish(table: &Table, file: &Path) -> Result<()> {
+    let text = table.to_markdown();
+    println!("\n{text}");
+    fs::write(file, text)?;
+    Ok(())
+}
+
+/// Writes the tickets.
+fn fill(bench: &mut Bench<'_>, stack: &mut Stack, bin: &Path, arguments: &Arguments) -> Result<()> {
+    println!("writing {} tickets …", arguments.tickets);
     stack.stop_tickets()?;
     let filling = Instant::now();
     let mut seed = std::process::Command::new(bin.join("ticket-service"));
     seed.arg("seed").arg("--config").arg(stack.config("ticket-service"));
     seed.args(["--tickets", &arguments.tickets.to_string(), "--seed", &SEED.to_string()]);
     output(&mut seed)?;
-    let filled = filling.elapsed();
-    stack.start_tickets()?;
-    let mut bench = Bench { table: Table::new(name), interrupt, quick: arguments.quick, pid: 0, floor: None };
-    bench.table.note(format!(
-        "{} had been waiting or running on this machine in the minute before (load average).",
-        process::load_average()?
-    ));
     bench.table.note(format!(
         "{} tickets with three messages each, written in {}; {} processors; seed {SEED}.",
         arguments.tickets,
-        span(filled),
+        span(filling.elapsed()),
         std::thread::available_parallelism()?,
     ));
-    bench.start_up(&mut stack);
-    tickets::measure(&mut bench, &mut stack)?;
-    cards::measure(&mut bench, &mut stack)?;
-    tickets::measure_creating(&mut bench, &mut stack)?;
-    bench.memory(&mut stack)?;
-    stack.stop()?;
-    sync::measure(&mut bench, &database, &bin, &dir.join("copies"))?;
-    bench.table.note(format!("Measured in {}.", span(began.elapsed())));
-    let text = bench.table.to_markdown();
-    println!("\n{text}");
-    fs::write(dir.with_extension("md"), text)?;
-    // The installation is as large as its tickets; the figures are what was wanted.
-    fs::remove_dir_all(dir)?;
-    Ok(())
+    stack.start_tickets()
 }
 
 /// A measurement under way.

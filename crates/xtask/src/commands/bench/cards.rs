@@ -1,17 +1,13 @@
 //! Customer cards that the bridge has: asked of the bridge itself, and through the ticket service.
 
-use std::fs;
 use std::thread::sleep;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dev_kit::{Client, Stack};
-use ed25519_dalek::pkcs8::DecodePrivateKey;
-use ed25519_dalek::{Signer, SigningKey};
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::grant::Notary;
 use super::request::{get, in_turn, post};
 use super::tickets::session;
 use super::{Bench, Question, aims};
@@ -19,14 +15,15 @@ use super::{Bench, Question, aims};
 /// Customers whose cards are asked for in turn.
 const CUSTOMERS: usize = 20;
 const LOOK_UP_WITHIN: Duration = Duration::from_secs(20);
-const TOKEN_LIFETIME_S: u64 = 60;
 
 pub(super) fn measure(bench: &mut Bench<'_>, stack: &mut Stack) -> Result<()> {
+    let service = stack.tickets().map(|service| service.pid());
     let bridge = stack.bridge().map(|service| service.pid());
     let stack = &*stack;
     let (operator, headers) = session(stack, "line1")?;
     let tickets = tickets_with_cards(stack, &operator)?;
     let url = stack.tickets_url();
+    bench.floor("ticket-service", service, url)?;
     let requests =
         tickets.iter().map(|(number, _)| get(url, &format!("/api/v1/tickets/{number}/card"), &headers));
     let requests = requests.collect::<Result<Vec<_>>>()?;
@@ -42,10 +39,12 @@ pub(super) fn measure(bench: &mut Bench<'_>, stack: &mut Stack) -> Result<()> {
     let url = stack.bridge_url();
     bench.floor("crm-bridge", bridge, url)?;
     let me = operator.get("/api/v1/session")?;
-    let key = fs::read_to_string(stack.dir().join("ticket-service/signing-key.pem"))?;
-    let key = SigningKey::from_pkcs8_pem(&key).context("the key of the ticket service")?;
+    let notary = Notary::of(stack)?;
     let requests = tickets.iter().map(|(number, customer_ref)| {
-        let token = token(&key, *number, customer_ref, &me)?;
+        let purpose = json!({
+            "kind": "card", "operator": me["id"], "role": me["role"], "customer_ref": customer_ref,
+        });
+        let token = notary.grant(*number, &purpose)?;
         let body = json!({ "version": 1, "ticket": number, "customer_ref": customer_ref });
         post(url, "/v1/card", &format!("authorization: Bearer {token}\r\n"), &body.to_string())
     });
@@ -62,7 +61,7 @@ pub(super) fn measure(bench: &mut Bench<'_>, stack: &mut Stack) -> Result<()> {
 }
 
 /// Opens tickets of customers and waits until their cards are there; number and reference.
-fn tickets_with_cards(stack: &Stack, operator: &Client) -> Result<Vec<(u64, String)>> {
+pub(super) fn tickets_with_cards(stack: &Stack, operator: &Client) -> Result<Vec<(u64, String)>> {
     let mut numbers = Vec::new();
     for customer in stack.customers()?.iter().take(CUSTOMERS) {
         let new = json!({
@@ -89,21 +88,4 @@ fn tickets_with_cards(stack: &Stack, operator: &Client) -> Result<Vec<(u64, Stri
         found.extend(customer_ref.map(|customer_ref| (number, customer_ref)));
     }
     Ok(found)
-}
-
-/// A token as the ticket service signs it (JWT, EdDSA), from here so that one lasts for many questions.
-#[expect(clippy::disallowed_methods, reason = "the bridge compares the token with the time on the wall")]
-fn token(key: &SigningKey, ticket: u64, customer_ref: &str, me: &Value) -> Result<String> {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs();
-    let claims = json!({
-        "iss": "ticket-service", "aud": "crm-bridge", "iat": now, "exp": now + TOKEN_LIFETIME_S,
-        "jti": format!("bench-{ticket}"),
-        "grant": { "ticket": ticket, "purpose": {
-            "kind": "card", "operator": me["id"], "role": me["role"], "customer_ref": customer_ref,
-        } },
-    });
-    let encode = |json: Value| URL_SAFE_NO_PAD.encode(json.to_string());
-    let signed = format!("{}.{}", encode(json!({ "typ": "JWT", "alg": "EdDSA" })), encode(claims));
-    let signature = URL_SAFE_NO_PAD.encode(key.sign(signed.as_bytes()).to_bytes());
-    Ok(format!("{signed}.{signature}"))
 }

@@ -34,10 +34,23 @@ pub(super) struct Figure {
     pub(super) aim: Option<(&'static str, f64)>,
 }
 
+/// Two ways to the same, beside one another.
+pub(super) struct Compared {
+    pub(super) name: &'static str,
+    pub(super) this: String,
+    pub(super) that: String,
+    /// What comes of the comparison.
+    pub(super) figure: String,
+    pub(super) aim: String,
+    /// The figure as a part of what it may be: one or less meets the aim.
+    pub(super) of_aim: f64,
+}
+
 pub(super) struct Table {
     name: String,
     notes: Vec<String>,
     lines: Vec<Line>,
+    compared: Vec<Compared>,
     sizes: Vec<Size>,
     figures: Vec<Figure>,
 }
@@ -48,6 +61,7 @@ impl Table {
             name: name.to_owned(),
             notes: Vec::new(),
             lines: Vec::new(),
+            compared: Vec::new(),
             sizes: Vec::new(),
             figures: Vec::new(),
         }
@@ -61,6 +75,12 @@ impl Table {
     pub(super) fn line(&mut self, line: Line) {
         println!("  {:<58} {:>3}  {:>8.0}/s", line.name, line.connections, line.figures.per_second);
         self.lines.push(line);
+    }
+
+    /// Adds a comparison, and prints it for whoever waits.
+    pub(super) fn compare(&mut self, compared: Compared) {
+        println!("  {:<72} {}", compared.name, compared.figure);
+        self.compared.push(compared);
     }
 
     pub(super) fn size(&mut self, size: Size) {
@@ -78,24 +98,30 @@ impl Table {
         for note in &self.notes {
             text.push_str(&format!("{note}\n"));
         }
-        let mut rows = vec![
-            ["", "connections", "per second", "p50 ms", "p95 ms", "CPU µs", "bytes", "of floor", "aim", ""]
-                .map(str::to_owned)
-                .to_vec(),
-        ];
-        rows.extend(self.lines.iter().map(row));
-        text.push_str(&laid_out(&rows));
-        let mut rows =
-            vec![["resident memory", "after the run", "peak", "aim", ""].map(str::to_owned).to_vec()];
-        rows.extend(self.sizes.iter().map(size_row));
-        text.push_str(&laid_out(&rows));
-        if !self.figures.is_empty() {
-            let mut rows = vec![["measured once", "", "aim", ""].map(str::to_owned).to_vec()];
-            rows.extend(self.figures.iter().map(figure_row));
-            text.push_str(&laid_out(&rows));
-        }
+        let head =
+            ["", "connections", "per second", "p50 ms", "p95 ms", "CPU µs", "bytes", "of floor", "aim", ""];
+        text.push_str(&section(&head, self.lines.iter().map(row)));
+        let head = ["this; that", "this", "that", "compared", "aim", ""];
+        text.push_str(&section(&head, self.compared.iter().map(compared_row)));
+        let head = ["resident memory", "after the run", "peak", "aim", ""];
+        text.push_str(&section(&head, self.sizes.iter().map(size_row)));
+        let head = ["measured once", "", "aim", ""];
+        text.push_str(&section(&head, self.figures.iter().map(figure_row)));
         text
     }
+}
+
+/// A table with that head; nothing without rows.
+fn section(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let mut all = vec![head.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>()];
+    all.extend(rows);
+    if all.len() > 1 { laid_out(&all) } else { String::new() }
+}
+
+fn compared_row(compared: &Compared) -> Vec<String> {
+    let Compared { name, this, that, figure, aim, of_aim } = compared;
+    let verdict = verdict(*of_aim <= 1.0, *of_aim);
+    vec![(*name).to_owned(), this.clone(), that.clone(), figure.clone(), aim.clone(), verdict]
 }
 
 fn row(line: &Line) -> Vec<String> {
@@ -219,6 +245,20 @@ mod tests {
     fn figures_stand_beside_the_floor() {
         let cells = row(&line(2500.0, 3));
         assert_eq!(cells[..8], ["list", "8", "2500", "1.50", "3.00", "100", "1234", "0.25"]);
+    }
+
+    #[test]
+    fn what_may_be_at_most_so_much_is_met_below_it() {
+        let compared = |of_aim| Compared {
+            name: "look-up",
+            this: "p95 12.00 ms".into(),
+            that: "p95 11.00 ms".into(),
+            figure: "1.00 ms more".into(),
+            aim: "≤ 2 ms more".into(),
+            of_aim,
+        };
+        assert_eq!(compared_row(&compared(0.5)).last().unwrap(), "met (0.50 of the aim)");
+        assert_eq!(compared_row(&compared(1.5)).last().unwrap(), "MISSED (1.50 of the aim)");
     }
 
     #[test]
