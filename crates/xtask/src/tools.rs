@@ -62,6 +62,14 @@ pub(crate) fn npm_ci(folder: &Path) -> Result<()> {
     if changed("node_modules/.package-lock.json").is_some_and(|installed| installed >= lock) {
         return Ok(());
     }
+    // `npm ci` empties the folder first; behind a link that is somebody else's folder.
+    let modules = folder.join("node_modules");
+    if modules.symlink_metadata().is_ok_and(|about| about.is_symlink()) {
+        bail!(
+            "{} is a link to another folder, which `npm ci` would empty: remove the link and run this again",
+            modules.display()
+        );
+    }
     run(npm(folder)?.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]))
 }
 
