@@ -1,10 +1,9 @@
 //! `crm-bridge profile …`.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Subcommand;
 use crm_bridge::app::profile_test::profile_test;
 use crm_bridge::config::Config;
@@ -12,23 +11,14 @@ use crm_bridge::connector::profile::{BUILT_IN, Profile, schema};
 use crm_bridge::start;
 use service_kit::{Clock, telemetry};
 
-use super::live;
+use super::{live, profile_new};
 
 #[derive(Subcommand)]
 pub(crate) enum ProfileCommand {
     /// The profiles that ship, and what is verified how
     List,
-    /// Write a commented profile to start from; an existing file is not overwritten
-    New {
-        /// Where to write it, such as my-crm.toml
-        file: PathBuf,
-        /// The profile to start from; see `profile list`
-        #[arg(long, default_value = "generic-rest", value_name = "NAME")]
-        like: String,
-        /// Name of the CRM, for people
-        #[arg(long)]
-        title: Option<String>,
-    },
+    /// Begin a commented profile; on a terminal it asks a few questions. An existing file is not overwritten
+    New(profile_new::NewArguments),
     /// Say all that is wrong with a profile, each with its line
     Check {
         /// The profile
@@ -50,7 +40,7 @@ pub(crate) async fn run(
 ) -> Result<ExitCode> {
     match command {
         ProfileCommand::List => list(),
-        ProfileCommand::New { file, like, title } => new(&file, &like, title.as_deref()),
+        ProfileCommand::New(arguments) => profile_new::run(&arguments),
         ProfileCommand::Check { file } => check(&file),
         ProfileCommand::Test { samples } => test(settings()?, samples).await,
         ProfileCommand::Schema => {
@@ -81,53 +71,6 @@ fn list() -> Result<ExitCode> {
         println!("{:14}rights: {}\n", "", head.rights);
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn new(file: &Path, like: &str, title: Option<&str>) -> Result<ExitCode> {
-    let Some((_, text)) = BUILT_IN.iter().find(|(name, _)| *name == like) else {
-        bail!("there is no profile `{like}` to start from; see `crm-bridge profile list`");
-    };
-    let stem = file.file_stem().map(|stem| stem.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-    let name: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    if name.trim_matches('-').is_empty() || file.extension().is_none_or(|extension| extension != "toml") {
-        bail!("{}: give the file a name such as my-crm.toml", file.display());
-    }
-    let text = renamed(text, name.trim_matches('-'), title);
-    if let Err(errors) = Profile::load(&text) {
-        bail!(
-            "the new profile would have errors: {}",
-            errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-        );
-    }
-    let created = std::fs::OpenOptions::new().write(true).create_new(true).open(file);
-    let mut output = created.with_context(|| {
-        format!("{} can't be made; an existing file is never overwritten", file.display())
-    })?;
-    output.write_all(text.as_bytes())?;
-    println!("wrote {}", file.display());
-    println!("next: go through it from top to bottom, then `crm-bridge profile check {}`;", file.display());
-    println!("put crm.profile = \"{}\" into the settings and run `crm-bridge profile test`", file.display());
-    Ok(ExitCode::SUCCESS)
-}
-
-/// The profile with another name and title in its first table.
-fn renamed(text: &str, name: &str, title: Option<&str>) -> String {
-    let (mut name_due, mut title_due) = (true, title.is_some());
-    let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
-    let lines = text.lines().map(|line| {
-        let key = line.split('=').next().unwrap_or_default().trim_end();
-        let begin = |line: &str| line.split('=').next().unwrap_or_default().to_owned();
-        if name_due && key == "name" {
-            name_due = false;
-            return format!("{}= {}", begin(line), quoted(name));
-        }
-        if title_due && key == "title" {
-            title_due = false;
-            return format!("{}= {}", begin(line), quoted(title.unwrap_or_default()));
-        }
-        line.to_owned()
-    });
-    lines.collect::<Vec<_>>().join("\n") + "\n"
 }
 
 fn check(file: &Path) -> Result<ExitCode> {

@@ -1,0 +1,119 @@
+//! Profiles that are begun from a sample, and read.
+
+use serde_json::json;
+
+use super::*;
+use crate::connector::pointer::Pointer;
+use crate::connector::profile::operation::Operation;
+use crate::policy::Entity;
+
+fn contora() -> Value {
+    json!({
+        "result": { "people": [
+            {
+                "uid": "cl-00001", "changed": "2026-11-20T08:00:00Z", "given": "Zoë", "family": "Weiß",
+                "mails": ["zoe@example.org"], "role": "Fitter",
+                "tels": [{ "kind": "office", "number": "+49 30 123456" }, { "kind": "cell", "number": "+49 170 1234567" }],
+                "place": { "town": "Ulm", "land": "Germany" },
+                "firm": { "title": "Volga Parts", "homepage": "https://volga.example", "turnover": 1_000_000, "iban": "DE89" },
+                "deals": [{ "amount": 5 }], "owner": { "email": "boss@example.org" }, "credit_limit": 55_555,
+                "cf_4711": "x", "shoe size": 42, "remarks": "VIP",
+            },
+        ] },
+        "paging": { "next_cursor": "b3Blbg", "total": 38 },
+    })
+}
+
+fn begun(known: &Known, sample: &Value) -> (String, Profile) {
+    let sketch = sketch("contora", "Contora \"CRM\"", known, Some(sample)).unwrap();
+    let profile = Profile::load(&sketch.text).unwrap();
+    for note in &sketch.notes {
+        assert!(!note.contains('@') && !note.contains("Volga") && !note.contains("55"), "a value: {note}");
+    }
+    for value in ["Zo", "zoe@", "Ulm", "Volga", "boss@", "DE89", "55555", "b3Blbg"] {
+        assert!(!sketch.text.contains(value), "{value} of the sample stands in the profile");
+    }
+    (sketch.text, profile)
+}
+
+#[test]
+fn a_sample_becomes_a_profile_that_denies_what_the_lexicon_knows() {
+    let known = Known {
+        base_url: Some("https://crm.example.org".to_owned()),
+        proof: Some(Proof::Header("X-Contora-Key".to_owned())),
+        list: Some("/v1/clients".to_owned()),
+        email_parameter: Some("mail".to_owned()),
+        phone_parameter: Some("tel".to_owned()),
+        changed_parameter: Some("changed_after".to_owned()),
+        ..Known::default()
+    };
+    let (text, profile) = begun(&known, &contora());
+    assert_eq!(profile.head.title, "Contora \"CRM\"");
+    assert_eq!(profile.answer.records, Some(Pointer::try_from("/result/people".to_owned()).unwrap()));
+    assert_eq!(profile.person.id, Pointer::member("uid").unwrap());
+    let places = |name: &str| {
+        profile.sources(Entity::Person, name).iter().map(|one| one.paths()[0].join(".")).collect::<Vec<_>>()
+    };
+    assert_eq!(places("name"), ["given"]);
+    assert_eq!(
+        (places("email"), places("mobile")),
+        (vec!["mails".to_owned()], vec!["tels.number".to_owned()])
+    );
+    assert_eq!(
+        (places("city"), places("country")),
+        (vec!["place.town".to_owned()], vec!["place.land".to_owned()])
+    );
+    assert_eq!(places("job_title"), ["role"]);
+    assert_eq!(profile.sources(Entity::Company, "website")[0].paths(), [["homepage"]]);
+    for path in ["deals", "owner", "credit_limit", "firm.turnover", "firm.iban", "remarks"] {
+        assert!(profile.deny.paths.iter().any(|denied| denied == path), "{path}: {:?}", profile.deny.paths);
+    }
+    assert!(!text.contains("boss") && places("email").iter().all(|place| !place.contains("owner")));
+    assert!(
+        text.contains("# a name that says nothing; if support needs it: … = { at = \"/cf_4711\""),
+        "{text}"
+    );
+    let has = |operation: &Option<Operation>, name: &str| {
+        operation.as_ref().is_some_and(|operation| operation.query.contains_key(name))
+    };
+    assert!(has(&profile.person.by_phone, "tel") && has(&profile.person.changed, "changed_after"));
+    assert!(has(&profile.person.changed, "cursor"), "pages have a cursor: {text}");
+    assert_eq!(profile.paging.total, Some(Pointer::try_from("/paging/total".to_owned()).unwrap()));
+}
+
+#[test]
+fn a_bare_list_and_a_single_record_will_do_and_what_is_not_there_is_said() {
+    let known = Known { list: Some("people".to_owned()), ..Known::default() };
+    let list =
+        json!([{ "id": 7, "name": "A", "email": null }, { "id": 8, "name": "B", "email": "b@example.org" }]);
+    let (text, profile) = begun(&known, &list);
+    assert!(
+        profile.person.changed.is_none() && profile.person.by_phone.is_none() && profile.company.is_none(),
+        "{text}"
+    );
+    let (_, profile) = begun(&known, &list[1]);
+    assert_eq!(profile.answer.records, Some(Pointer::default()));
+    for sample in [json!(null), json!(5), json!([]), json!([1, 2]), json!({})] {
+        assert!(sketch("x", "X", &known, Some(&sample)).is_err(), "{sample}");
+    }
+    let odd = json!([{ "a b": 1, "*": { "/": "x@example.org" }, "~": [] }]);
+    assert!(sketch("x", "X", &known, Some(&odd)).is_err(), "nothing that a profile can name");
+}
+
+#[test]
+fn every_way_to_say_who_asks_makes_a_profile_that_loads() {
+    for proof in ["bearer", "basic", "header:X-Api-Key", "client-credentials:/oauth/token"] {
+        let known = Known {
+            proof: Some(proof.parse().unwrap()),
+            select_parameter: Some("fields".into()),
+            ..Known::default()
+        };
+        let (text, profile) = begun(&known, &contora());
+        assert!(!profile.select.none && text.contains("\"fields\" = \"{select:comma}\""), "{text}");
+    }
+    for wrong in ["", "Bearer x", "header:", "client-credentials:token", "basic:x"] {
+        assert!(wrong.parse::<Proof>().is_err(), "{wrong}");
+    }
+    let plain = sketch("x", "X", &Known::default(), None).unwrap();
+    assert!(Profile::load(&plain.text).unwrap().select.none);
+}
