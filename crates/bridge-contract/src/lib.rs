@@ -23,9 +23,9 @@ pub use card::{
 pub use changes::{CHANGES_MAX, ChangeKind, ChangesAnswer, ChangesQuestion, CustomerChange};
 pub use grant::{Grant, Purpose, ViewerRole};
 pub use oversight::{
-    Acknowledgement, BrokenGlass, BudgetState, BudgetWindow, COUNT_MAX, Count, EntryId, Ground, LookAction,
-    LookEntry, Notice, NoticeKind, OperatorBudget, OversightAnswer, OversightAsk, OversightFound,
-    OversightQuestion, PAGE_ENTRIES_MAX, Reason, Spending,
+    Acknowledgement, BrokenGlass, BudgetState, BudgetWindow, COUNT_MAX, Count, ERASED_CUSTOMER, EntryId,
+    Ground, LookAction, LookEntry, Notice, NoticeKind, OperatorBudget, OversightAnswer, OversightAsk,
+    OversightFound, OversightQuestion, PAGE_ENTRIES_MAX, Reason, Spending,
 };
 pub use question::{
     CANDIDATES_MAX, CardQuestion, ResolveAnswer, ResolveOutcome, ResolveQuestion, RevealQuestion,

@@ -285,6 +285,10 @@ pub enum LookAction {
     Refused,
 }
 
+/// In the place of the reference in a [`LookEntry`] once the customer was erased: that somebody looked at somebody stays, at
+/// whom does not.
+pub const ERASED_CUSTOMER: &str = "cus_erased00";
+
 /// One look: by whom, at whom, for which ticket, and why. Repeated looks of one operator at one customer for one ticket
 /// within an hour are one entry; the audit log has each.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -33,6 +33,7 @@ impl Store {
             .write(move |conn| {
                 if erase_in(conn, &customer_ref, now)? {
                     let refs = with_merged(conn, customer_ref)?;
+                    super::oversight::forget_customers(conn, &refs)?;
                     audit.erase(conn, &refs, event)?;
                 }
                 Ok(())

@@ -55,6 +55,20 @@ db_kit::both_databases! {
         }
     }
 
+    async fn of_an_erased_customer_stays_that_somebody_looked_and_not_at_whom(tight: Tight) {
+        tight.look(1).await;
+        tight.look(2).await;
+        let gone = CustomerRef::new(tight.customers[0].clone()).unwrap();
+        tight.town.bridge.store.erase(&gone, tight.town.clock.now()).await.unwrap();
+        let (_, page) = tight.oversee(json!({ "kind": "looks" })).await;
+        let refs: Vec<_> = page["found"]["items"].as_array().unwrap().iter().map(|item| item["customer_ref"].clone()).collect();
+        assert_eq!(refs, [json!(tight.customers[1]), json!(bridge_contract::ERASED_CUSTOMER)], "{page}");
+        let (_, page) = tight.oversee(json!({ "kind": "budgets" })).await;
+        assert_eq!(page["found"]["items"][0]["day"]["used"], 2, "what it cost stays: {page}");
+        let rows = tight.town.rows_with(gone.as_str(), &["looks", "notices", "viewed_customers"]).await;
+        assert_eq!(rows, 0);
+    }
+
     async fn looks_are_found_by_their_day(tight: Tight) {
         tight.look(1).await;
         let midnight = "2026-11-22T00:00:00Z";

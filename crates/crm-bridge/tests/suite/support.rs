@@ -274,6 +274,25 @@ impl Town {
             .collect()
     }
 
+    /// How many rows of these tables name the customer.
+    pub(crate) async fn rows_with(&self, customer_ref: &str, tables: &[&str]) -> i64 {
+        use diesel::prelude::*;
+        #[derive(QueryableByName)]
+        struct Count {
+            #[diesel(sql_type = diesel::sql_types::BigInt)]
+            count: i64,
+        }
+        let mut sum = 0;
+        for table in tables {
+            let sql = format!("SELECT COUNT(*) AS count FROM {table} WHERE customer_ref = '{customer_ref}'");
+            let count = self.database.read(move |conn| {
+                diesel::sql_query(sql).get_result::<Count>(conn).map_err(db_kit::DbError::from)
+            });
+            sum += count.await.unwrap().count;
+        }
+        sum
+    }
+
     /// The kept card of a customer, opened with the key.
     pub(crate) async fn kept_card(&self, customer_ref: &str) -> String {
         use diesel::prelude::*;

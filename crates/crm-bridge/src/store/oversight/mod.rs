@@ -13,6 +13,7 @@ use service_kit::{Ids, Timestamp};
 
 pub use self::notices::Acknowledged;
 pub use self::pages::LooksFilter;
+pub(super) use self::pages::forget_customers;
 
 use self::notices::News;
 use super::audit::{Action, LogLine, Refusal};

@@ -1,10 +1,10 @@
 //! Who looked at whom, and what is used of the budgets: page by page, by key.
 
 use bridge_contract::{
-    Count, CustomerRef, EntryId, FieldKey, LookAction, LookEntry, OperatorBudget, PAGE_ENTRIES_MAX, Spending,
-    ViewerId,
+    Count, CustomerRef, ERASED_CUSTOMER, EntryId, FieldKey, LookAction, LookEntry, OperatorBudget,
+    PAGE_ENTRIES_MAX, Spending, ViewerId,
 };
-use db_kit::DbError;
+use db_kit::{AnyConnection, DbError};
 use diesel::prelude::*;
 use service_kit::Timestamp;
 
@@ -12,7 +12,7 @@ use super::notices::{damaged, glass, instant};
 use super::role_of;
 use crate::oversight::Rules;
 use crate::store::Store;
-use crate::store::schema::{looks, viewing_budgets};
+use crate::store::schema::{looks, notices, viewed_customers, viewing_budgets};
 
 /// Which looks are asked for. Everything given narrows the answer.
 #[derive(Debug, Clone, Default)]
@@ -72,6 +72,19 @@ impl Row {
             break_glass: glass(self.ground, self.reason)?,
         })
     }
+}
+
+/// The customer under these references was erased: that somebody looked, and what it cost of their budget, stays.
+pub(in crate::store) fn forget_customers(conn: &mut AnyConnection, refs: &[String]) -> Result<(), DbError> {
+    diesel::update(looks::table.filter(looks::customer_ref.eq_any(refs)))
+        .set(looks::customer_ref.eq(ERASED_CUSTOMER))
+        .execute(conn)?;
+    diesel::update(notices::table.filter(notices::customer_ref.eq_any(refs)))
+        .set(notices::customer_ref.eq(None::<String>))
+        .execute(conn)?;
+    diesel::delete(viewed_customers::table.filter(viewed_customers::customer_ref.eq_any(refs)))
+        .execute(conn)?;
+    Ok(())
 }
 
 impl Store {
