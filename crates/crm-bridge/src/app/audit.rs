@@ -1,12 +1,12 @@
 //! The audit log: exchanging heads with the ticket service, and what is on the record when the bridge starts and stops.
 
-use audit_log::chain::SignedHead;
+use audit_log::chain::{Report, SignedHead};
 use audit_log::wire::{from_wire, to_wire};
 use audit_log::{Conflict, Countersigned};
 use bridge_contract::{AuditAnswer, AuditQuestion, Grant, HEADS_MAX, Purpose, Version};
 
 use super::{Bridge, BridgeError};
-use crate::store::audit::TICKET_SERVICE;
+use crate::store::audit::{TICKET_SERVICE, verified};
 
 /// Takes the head of the ticket service's log into this one, and answers with this one's. Without a head it only says
 /// which it has.
@@ -65,4 +65,32 @@ pub async fn started(bridge: &Bridge) -> Result<(), BridgeError> {
 /// [`BridgeError::Database`].
 pub async fn stopped(bridge: &Bridge) -> Result<(), BridgeError> {
     Ok(bridge.store.record(bridge.event("system", "service.stopped")).await?)
+}
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// Goes along the log if nobody did for a day. What is wrong is an error in the log of the service, each day again until
+/// somebody acts. What the ticket service holds is compared by `audit verify --other`: the bridge asks nobody.
+///
+/// # Errors
+/// [`BridgeError::Database`].
+pub async fn verify_if_due(bridge: &Bridge) -> Result<Option<Report>, BridgeError> {
+    let now = bridge.clock.now();
+    let last = bridge.store.last_verified().await?;
+    if last.is_some_and(|at| now.since_ms(at) < DAY_MS) {
+        return Ok(None);
+    }
+    let report = bridge.store.verify_audit(&[], bridge.other_audit_key).await?;
+    bridge.metrics.audit_verified(&report);
+    if report.passes() {
+        tracing::info!(audit.entries = report.entries, "the audit log is as it was");
+    } else {
+        tracing::error!(
+            audit.unaltered = report.unaltered.as_str(),
+            audit.complete = report.complete.as_str(),
+            "the audit log is not what it was: run `crm-bridge audit verify`, which says where it begins"
+        );
+    }
+    bridge.store.record(verified(now, &report)).await?;
+    Ok(Some(report))
 }

@@ -1,5 +1,6 @@
 //! What the bridge counts. Names of fields and reasons, never values.
 
+use audit_log::chain::{Report, Verdict};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -32,6 +33,8 @@ pub struct BridgeMetrics {
     exit_stops: Family<Withheld, Counter>,
     policy_looks: Family<Outcome, Counter>,
     policy_number: Gauge,
+    audit_unaltered: Gauge,
+    audit_complete: Gauge,
 }
 
 impl BridgeMetrics {
@@ -47,6 +50,8 @@ impl BridgeMetrics {
             exit_stops: Family::default(),
             policy_looks: Family::default(),
             policy_number: Gauge::default(),
+            audit_unaltered: Gauge::default(),
+            audit_complete: Gauge::default(),
         };
         metrics.register("crm_requests", "Requests to the CRM by outcome", own.crm_requests.clone());
         metrics.register("crm_request_seconds", "Time until the CRM had answered", own.crm_seconds.clone());
@@ -68,6 +73,17 @@ impl BridgeMetrics {
             own.policy_looks.clone(),
         );
         metrics.register("policy_number", "Number of the field policy in force", own.policy_number.clone());
+        let words = "by the last check of this process: 1 yes, 0 not proven or not checked yet, -1 no";
+        metrics.register(
+            "audit_unaltered",
+            &format!("Whether the audit log is unaltered, {words}"),
+            own.audit_unaltered.clone(),
+        );
+        metrics.register(
+            "audit_complete",
+            &format!("Whether the audit log is complete, {words}"),
+            own.audit_complete.clone(),
+        );
         own
     }
 
@@ -85,6 +101,18 @@ impl BridgeMetrics {
     /// The number of the policy in force.
     pub fn policy_number(&self, number: u32) {
         self.policy_number.set(i64::from(number));
+    }
+
+    /// What a check of the audit log said.
+    pub(super) fn audit_verified(&self, report: &Report) {
+        let verdicts = [(&self.audit_unaltered, &report.unaltered), (&self.audit_complete, &report.complete)];
+        for (gauge, verdict) in verdicts {
+            gauge.set(match verdict {
+                Verdict::Yes => 1,
+                Verdict::Unproven(_) => 0,
+                Verdict::No(_) => -1,
+            });
+        }
     }
 
     pub(super) fn resolve(&self, outcome: &'static str) {

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use crate::app::policies::Live;
-use crate::app::{Bridge, sync};
+use crate::app::{Bridge, audit, sync};
 
 mod watch_policy;
 
 pub use self::watch_policy::watch_policy;
 
 const INTERVAL: Duration = Duration::from_secs(600);
+const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Removes cards that have passed their age, now and then, for ever.
 pub async fn forget_old_cards(bridge: Bridge) {
@@ -26,6 +27,17 @@ pub async fn forget_old_cards(bridge: Bridge) {
         }
         if let Err(error) = bridge.store.forget_old_looks(&bridge.rules, bridge.clock.now()).await {
             tracing::warn!(error = %error, "old looks could not be removed; trying again later");
+        }
+    }
+}
+
+/// Goes along the audit log once a day, for ever.
+pub async fn verify_audit(bridge: Bridge) {
+    let mut ticks = tokio::time::interval(HOUR);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = audit::verify_if_due(&bridge).await {
+            tracing::error!(error = %error, "the audit log could not be checked; trying again in an hour");
         }
     }
 }

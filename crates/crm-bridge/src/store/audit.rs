@@ -129,10 +129,12 @@ pub(super) fn answered(event: Event, refs: &[String]) -> Event {
     }
 }
 
+const VERIFIED: &str = "audit.verified";
+
 /// The entry about a verification.
 #[must_use]
 pub fn verified(at: Timestamp, report: &Report) -> Event {
-    Event::new(at, "system", "audit.verified")
+    Event::new(at, "system", VERIFIED)
         .with("unaltered", report.unaltered.as_str())
         .with("complete", report.complete.as_str())
         .with("entries", report.entries)
@@ -203,6 +205,20 @@ impl Store {
         other_key: Option<PublicKey>,
     ) -> Result<Report, DbError> {
         self.audit.verify(&self.database, held, other_key).await
+    }
+
+    /// When somebody last went along the log.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn last_verified(&self) -> Result<Option<Timestamp>, DbError> {
+        let audit = self.audit.clone();
+        self.database
+            .read(move |conn| {
+                let last = audit.newest(conn, VERIFIED)?;
+                Ok(last.map(|entry| Timestamp::from_ms(entry.at_ms)))
+            })
+            .await
     }
 
     /// Writes a stretch of the log for an auditor, and records that.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up has failed")]
 
 mod answers;
+mod audit;
 mod budgets;
 mod cards;
 mod command_line;

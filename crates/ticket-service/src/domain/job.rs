@@ -36,16 +36,19 @@ pub enum Job {
     FollowCustomers {},
     /// Tell supervisors what is new to know, and compare looks with work.
     WatchOversight {},
+    /// Go along the audit log once a day.
+    VerifyAudit {},
 }
 
 impl Job {
     /// The jobs that never end but come again: id, job, and milliseconds from the end of one run to the next.
-    pub const RECURRING: [(&'static str, Self, i64); 5] = [
+    pub const RECURRING: [(&'static str, Self, i64); 6] = [
         ("job_exchange_heads", Self::ExchangeHeads {}, 60 * 1_000),
         ("job_close_resolved", Self::CloseResolved {}, 10 * 60 * 1_000),
         ("job_tidy_up", Self::TidyUp {}, 60 * 60 * 1_000),
         ("job_follow_customers", Self::FollowCustomers {}, 60 * 1_000),
         ("job_watch_oversight", Self::WatchOversight {}, 60 * 1_000),
+        ("job_verify_audit", Self::VerifyAudit {}, 60 * 60 * 1_000),
     ];
 
     /// The id of a job of which there is one at most.

@@ -4,6 +4,8 @@ pub mod runner;
 
 use std::time::Duration;
 
+use audit_log::chain::{Report, Verdict};
+
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use service_kit::http::with_request_id;
@@ -34,6 +36,8 @@ pub struct JobMetrics {
     failed: Counter,
     waiting: Gauge,
     dead: Gauge,
+    unaltered: Gauge,
+    complete: Gauge,
 }
 
 impl JobMetrics {
@@ -44,7 +48,29 @@ impl JobMetrics {
         metrics.register("jobs_failed", "Attempts of jobs that failed", counts.failed.clone());
         metrics.register("jobs_waiting", "Jobs that wait or run", counts.waiting.clone());
         metrics.register("jobs_dead", "Jobs that failed too often and wait for people", counts.dead.clone());
+        let words = "by the last check of this process: 1 yes, 0 not proven or not checked yet, -1 no";
+        metrics.register(
+            "audit_unaltered",
+            &format!("Whether the audit log is unaltered, {words}"),
+            counts.unaltered.clone(),
+        );
+        metrics.register(
+            "audit_complete",
+            &format!("Whether the audit log is complete, {words}"),
+            counts.complete.clone(),
+        );
         counts
+    }
+
+    /// What a check of the audit log said.
+    pub fn audit_verified(&self, report: &Report) {
+        for (gauge, verdict) in [(&self.unaltered, &report.unaltered), (&self.complete, &report.complete)] {
+            gauge.set(match verdict {
+                Verdict::Yes => 1,
+                Verdict::Unproven(_) => 0,
+                Verdict::No(_) => -1,
+            });
+        }
     }
 }
 
@@ -121,6 +147,7 @@ async fn run(app: &App, id: &str, job: &Job) -> Result<(), TicketError> {
         Job::TellBridge { ticket } => tell_bridge::tell(app, TicketNumber(*ticket), id).await,
         Job::CloseResolved {} => close_resolved::close_resolved(app).await.map(drop),
         Job::ExchangeHeads {} => audit::heads::exchange_if_due(app, id).await.map(drop),
+        Job::VerifyAudit {} => audit::records::verify_if_due(app, id).await.map(drop),
         Job::TidyUp {} => tidy_up::tidy_up(app).await,
         Job::WatchOversight {} => oversight::review::watch(app, id).await,
         Job::FollowCustomers {} => follow_customers::follow_customers(app, id).await.map(drop),

@@ -7,11 +7,14 @@ use audit_log::{ExportFailed, Exported};
 use bridge_contract::CustomerRef;
 use service_kit::Timestamp;
 
+use super::heads;
 use crate::app::App;
 use crate::domain::Actor;
 use crate::domain::audit::Deed;
 use crate::error::TicketError;
 use crate::store::{Scope, audit};
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// Why there is no export.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +37,7 @@ pub async fn verify(
     other_key: Option<PublicKey>,
 ) -> Result<Report, TicketError> {
     let report = app.store.verify_audit(held, other_key).await?;
+    app.job_metrics.audit_verified(&report);
     let (unaltered, complete) = (report.unaltered.as_str(), report.complete.as_str());
     let entries = report.entries;
     let record = move |scope: &mut Scope<'_>| {
@@ -47,6 +51,39 @@ pub async fn verify(
         tracing::warn!(error.cause = %error, "the result of the verification could not be recorded");
     }
     Ok(report)
+}
+
+/// Goes along the log if nobody did for a day, and compares it with the heads that the bridge has, if the bridge answers.
+/// What is wrong is an error in the log of the service, each day again until somebody acts.
+///
+/// # Errors
+/// [`TicketError::Database`].
+pub async fn verify_if_due(app: &App, request_id: &str) -> Result<bool, TicketError> {
+    let due = |scope: &mut Scope<'_>| {
+        let last = audit::newest(scope, Deed::AuditVerified)?;
+        Ok(last.is_none_or(|last| scope.now.ms() - last.at_ms >= DAY_MS))
+    };
+    if !app.store.read(&Actor::system(), due).await? {
+        return Ok(false);
+    }
+    let held = match heads::held_by_bridge(app, request_id).await {
+        Ok(held) => held,
+        Err(error) => {
+            tracing::warn!(error.cause = %error, "the audit log is not compared with what the bridge holds");
+            Vec::new()
+        }
+    };
+    let report = verify(app, &held, app.other_audit_key).await?;
+    if report.passes() {
+        tracing::info!(audit.entries = report.entries, "the audit log is as it was");
+    } else {
+        tracing::error!(
+            audit.unaltered = report.unaltered.as_str(),
+            audit.complete = report.complete.as_str(),
+            "the audit log is not what it was: run `ticket-service audit verify`, which says where it begins"
+        );
+    }
+    Ok(true)
 }
 
 /// Writes a stretch of the log into a new file.
