@@ -261,7 +261,9 @@ fn list(call: &Call, world: &World, table: Table) -> Answer {
     } else if call.header("prefer").is_some_and(|prefer| prefer.contains("odata.track-changes")) {
         let token = format!("{}!{}", world.now().as_millisecond(), asked.len());
         let query = format!("$select={}&$deltatoken={}", asked.join(","), encode(&token));
-        body["@odata.deltaLink"] = json!(format!("{}/api/data/v9.2/{}?{query}", world.url(), table.set()));
+        let elsewhere = world.switch.take(Fault::NextElsewhere).then(|| world.switch.elsewhere());
+        let host = elsewhere.unwrap_or_else(|| world.url().to_owned());
+        body["@odata.deltaLink"] = json!(format!("{host}/api/data/v9.2/{}?{query}", table.set()));
     }
     let mut answer = Answer::json(200, &body).asking(asked).forbidding(touched);
     if preferred_size(call).is_some() {

@@ -460,17 +460,16 @@ fn page<T: Serialize>(
         return Err(Refusal::bad(format!("limit must be between 1 and {LIMIT_MAX}")));
     }
     let after = query.cursor.as_deref().map(parse_cursor).transpose()?;
-    rows.retain(|(at, id, _)| {
-        query.updated_since.is_none_or(|since| *at >= since)
-            && after.as_ref().is_none_or(|(last, last_id)| (at, id) > (last, last_id))
-    });
+    rows.retain(|(at, _, _)| query.updated_since.is_none_or(|since| *at >= since));
+    let total = rows.len();
+    rows.retain(|(at, id, _)| after.as_ref().is_none_or(|(last, last_id)| (at, id) > (last, last_id)));
     rows.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
     let more = rows.len() > limit;
     rows.truncate(limit);
     let next = rows.last().filter(|_| more).map(|(at, id, _)| format!("{at}~{id}"));
     let items: Result<Vec<Value>, Refusal> =
         rows.iter().map(|(_, _, record)| ask.select(show(record), query.fields.as_deref())).collect();
-    Ok(json!({ "items": items?, "next_cursor": next }))
+    Ok(json!({ "items": items?, "next_cursor": next, "total": total }))
 }
 
 fn parse_cursor(cursor: &str) -> Result<(Timestamp, String), Refusal> {

@@ -201,8 +201,14 @@ impl Crowd {
         }
         // Writing to a String cannot fail.
         let _ = match last.filter(|_| more) {
-            Some(cursor) => write!(body, "],\"next_cursor\":\"{cursor}\"}}"),
-            None => write!(body, "],\"next_cursor\":null}}"),
+            Some(cursor) => write!(body, "],\"next_cursor\":\"{cursor}\""),
+            None => write!(body, "],\"next_cursor\":null"),
+        };
+        let removed = u64::try_from(changes.removed.len()).unwrap_or(0);
+        let _ = match since {
+            // Known without counting.
+            None => write!(body, ",\"total\":{}}}", self.size.saturating_sub(removed)),
+            Some(_) => write!(body, "}}"),
         };
         Page { body }
     }

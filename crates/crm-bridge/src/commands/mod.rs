@@ -5,6 +5,7 @@ pub(crate) mod crm;
 mod live;
 pub(crate) mod policy;
 pub(crate) mod profile;
+mod profile_new;
 pub(crate) mod prove;
 pub(crate) mod sync;
 
@@ -92,6 +93,7 @@ async fn serve(config: Config) -> Result<ExitCode> {
     let handle = server.handle();
     let server = tokio::task::spawn_local(server);
     let job = tokio::task::spawn_local(jobs::forget_old_cards(bridge.clone()));
+    let verify = tokio::task::spawn_local(jobs::verify_audit(bridge.clone()));
     let watch = tokio::task::spawn_local(jobs::watch_policy(live.clone(), config.policy.watch_s));
     let to_the_crm = other_way::start(&config, &bridge, &metrics).await?;
     let follow = tokio::task::spawn_local(jobs::follow_crm(live.clone()));
@@ -104,6 +106,7 @@ async fn serve(config: Config) -> Result<ExitCode> {
     tracing::info!("stopping: requests under way are finished");
     handle.stop(true).await;
     job.abort();
+    verify.abort();
     watch.abort();
     to_the_crm.stop().await;
     follow.abort();

@@ -13,7 +13,7 @@ use crm_bridge::start;
 use crm_bridge::store::sync::{Feed, Phase, SyncStore};
 use db_kit::Database;
 use service_kit::metrics::Metrics;
-use service_kit::{Clock, Ids, telemetry};
+use service_kit::{Clock, Ids, Timestamp, telemetry};
 
 /// How often the progress is shown.
 const SHOW_EVERY: Duration = Duration::from_millis(500);
@@ -91,9 +91,28 @@ async fn show_progress(store: SyncStore, began: Instant) {
         let first = *first.get_or_insert(feed.records);
         let seconds = began.elapsed().as_secs_f64().max(0.001);
         let rate = (feed.records - first) as f64 / seconds;
-        eprint!("\r{}, {rate:.0} a second   ", progress(&feed));
+        eprint!("\r{}, {rate:.0} a second{}   ", progress(&feed), left(&feed, rate));
         let _ = std::io::stderr().flush();
     }
+}
+
+/// How long it takes from here on at this pace, if the CRM has said how many there are.
+fn left(feed: &Feed, a_second: f64) -> String {
+    let Some(expected) = feed.expected.filter(|expected| *expected > feed.records && a_second > 0.0) else {
+        return String::new();
+    };
+    let seconds = (expected - feed.records) as f64 / a_second;
+    match seconds {
+        ..90.0 => format!(", about {seconds:.0} s left"),
+        ..5_400.0 => format!(", about {:.0} min left", seconds / 60.0),
+        _ => format!(", about {:.1} h left", seconds / 3_600.0),
+    }
+}
+
+/// Records a second of a run under way, from its beginning until the page it read last.
+fn pace(feed: &Feed, now: Timestamp) -> f64 {
+    let seconds = feed.run_started_at.map_or(0.0, |began| now.since_ms(began) as f64 / 1_000.0);
+    if seconds > 0.0 { feed.records as f64 / seconds } else { 0.0 }
 }
 
 fn progress(feed: &Feed) -> String {
@@ -125,7 +144,9 @@ async fn status(config: &Config) -> Result<ExitCode> {
             ("person", Phase::First) => "first copy under way",
             _ => "followed",
         };
-        println!("{name:<10}{phase:<22}{}", progress(&feed));
+        let copying = name == "person" && feed.phase == Phase::First;
+        let left = if copying { left(&feed, pace(&feed, Clock::system().now())) } else { String::new() };
+        println!("{name:<10}{phase:<22}{}{left}", progress(&feed));
         if let Some(ended) = feed.ended_well_at {
             println!("{:<10}last run began {ended}", "");
         }
@@ -139,4 +160,33 @@ async fn status(config: &Config) -> Result<ExitCode> {
     println!("{} customers in the copy", store.rows().await?);
     println!("{} records wait to be fetched again", store.hints_waiting().await?);
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_told_where_the_crm_says_how_many_there_are() {
+        let began = Timestamp::from_ms(1_000_000);
+        let feed = |records, expected| Feed {
+            records,
+            expected,
+            run_started_at: Some(began),
+            ..Feed::new(Phase::First, "")
+        };
+        let told = |feed: &Feed, after_s: i64| left(feed, pace(feed, began.plus_ms(after_s * 1_000)));
+        assert_eq!(told(&feed(250, Some(1_000)), 10), ", about 30 s left");
+        assert_eq!(told(&feed(1_000, Some(100_000)), 10), ", about 16 min left");
+        assert_eq!(told(&feed(1_000, Some(5_000_000)), 10), ", about 13.9 h left");
+        for (feed, after_s) in [
+            (feed(250, None), 10),
+            (feed(250, Some(250)), 10),
+            (feed(0, Some(9)), 10),
+            (feed(9, Some(10)), 0),
+        ] {
+            assert_eq!(told(&feed, after_s), "");
+        }
+        assert_eq!(progress(&feed(5_000, Some(1_000))), format!("{} 5000 of 1000 records", "█".repeat(30)));
+    }
 }

@@ -22,6 +22,7 @@ pub mod pointer;
 pub mod profile;
 pub mod projection;
 mod settings;
+pub mod sketch;
 pub mod trouble;
 
 use std::collections::HashMap;
@@ -56,6 +57,8 @@ pub struct Found {
     pub records: Vec<Record>,
     /// Where the next page begins.
     pub next: Option<PageMark>,
+    /// Where the changes after this list begin, if the CRM hands out a mark for the next time.
+    pub next_time: Option<PageMark>,
     /// The CRM gives no more records of this question than it has: go on with a later "since", or the next id.
     pub capped: bool,
     /// Whether the answer's headers spoke of a limit.
@@ -450,8 +453,10 @@ impl Inner {
         let next = page::next(&errand, question, &page, &answered)?;
         let cap = self.line.profile.paging_of(operation).cap.map(u64::from);
         let capped = next.as_ref().zip(cap).is_some_and(|(next, cap)| next.records_before() >= cap);
+        let next_time = page::for_next_time(&errand, question, &page, &answered)?.filter(|_| next.is_none());
+        let total = page.total.or(found.total);
         let Page { records, .. } = page;
-        Ok(Found { records, next: next.filter(|_| !capped), capped, ..found })
+        Ok(Found { records, total, next: next.filter(|_| !capped), next_time, capped, ..found })
     }
 
     fn is_own_probe(&self, question: &Question) -> bool {

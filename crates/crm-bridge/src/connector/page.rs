@@ -67,6 +67,26 @@ pub(super) fn next(
     if mark.pages > PAGES_MAX { Err(Trouble::PagingLoop) } else { Ok(Some(mark)) }
 }
 
+/// Where the changes after this list begin, if the CRM hands out a mark for that; only on the last page.
+///
+/// # Errors
+/// [`Trouble::NextLink`] for an address that may not be asked.
+pub(super) fn for_next_time(
+    errand: &Errand<'_>,
+    question: &Question,
+    page: &Page,
+    answered: &Answered,
+) -> Result<Option<PageMark>, Trouble> {
+    let Some(told) = page.delta.clone().filter(|told| !told.is_empty()) else { return Ok(None) };
+    let begin = match errand.profile.paging_of(errand.operation).kind {
+        PagingKind::NextLink => {
+            Begin::Link(pin_link(errand, &told, &answered.asked, &answered.base)?.to_string())
+        }
+        _ => Begin::Cursor(told),
+    };
+    Ok(Some(PageMark::for_next_time(question, begin)))
+}
+
 /// The target of `rel="next"` in `Link` headers (RFC 8288).
 pub(super) fn link_header(headers: &HeaderMap) -> Option<String> {
     let values = headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok());

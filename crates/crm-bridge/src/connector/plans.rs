@@ -14,6 +14,7 @@ pub struct Plans {
     company: Option<Plan>,
     children: Vec<Plan>,
     ids: Plan,
+    gone: Plan,
 }
 
 impl Plans {
@@ -30,6 +31,7 @@ impl Plans {
                 .map(|child| Plan::child(profile, child, limits))
                 .collect(),
             ids: Plan::ids(profile, limits),
+            gone: Plan::gone(profile, limits),
         }
     }
 
@@ -41,6 +43,7 @@ impl Plans {
             company: self.company.map(|plan| plan.in_zone(zone)),
             children: self.children.into_iter().map(|plan| plan.in_zone(zone)).collect(),
             ids: self.ids.in_zone(zone),
+            gone: self.gone.in_zone(zone),
         }
     }
 
@@ -54,7 +57,7 @@ impl Plans {
     pub fn of(&self, purpose: Purpose, operation: &Operation) -> Option<&Plan> {
         match purpose {
             _ if operation.gives == Gives::Ids => Some(&self.ids),
-            Purpose::Gone => Some(&self.ids),
+            Purpose::Gone => Some(&self.gone),
             Purpose::One(Entity::Person)
             | Purpose::Page(Entity::Person)
             | Purpose::Changed(Entity::Person)

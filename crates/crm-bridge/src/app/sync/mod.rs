@@ -223,7 +223,8 @@ impl Run<'_> {
 
     /// Whether a feed that last ended then is due again.
     fn is_due(&self, feed: &Feed, every_ms: i64) -> bool {
-        feed.mark.is_some()
+        let under_way = feed.mark.is_some() && !progress::is_for_next_time(feed);
+        under_way
             || feed.ended_well_at.is_none_or(|ended| self.bridge.clock.now().since_ms(ended) >= every_ms)
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use service_kit::Timestamp;
 
-use super::progress::{begun, ended, mark_of, progress};
+use super::progress::{begun, ended, is_for_next_time, mark_of, progress, until_next_time};
 use super::{Run, SyncError};
 use crate::connector::Found;
 use crate::connector::ask::{PageMark, Question};
@@ -23,6 +23,8 @@ struct News {
     feed: Feed,
     is_at_its_end: bool,
     pages: u32,
+    /// Its mark is one that the CRM handed out the last time, and that it may have forgotten since.
+    may_be_forgotten: bool,
 }
 
 impl Run<'_> {
@@ -93,8 +95,9 @@ impl Run<'_> {
         if !self.is_due(&feed, self.sync.settings.interval_ms) {
             return Ok(None);
         }
+        let may_be_forgotten = is_for_next_time(&feed);
         let feed = begun(feed, now);
-        Ok(Some(News { name: name.to_owned(), feed, is_at_its_end: false, pages: 0 }))
+        Ok(Some(News { name: name.to_owned(), feed, is_at_its_end: false, pages: 0, may_be_forgotten }))
     }
 
     /// The feed's next page; none after the last.
@@ -111,8 +114,20 @@ impl Run<'_> {
         news.pages += 1;
         match self.bridge.connector.ask_in_background(question(since, mark_of(&news.feed))).await {
             Ok(found) => Ok(Some(found)),
+            Err(Trouble::Refused | Trouble::ErrorInside) if news.may_be_forgotten => {
+                self.begin_again(news).await?;
+                Box::pin(self.next_news(news, question)).await
+            }
             Err(trouble) => self.failed(&news.name, &news.feed, trouble).await,
         }
+    }
+
+    /// The CRM has forgotten the mark that it handed out: the feed begins again.
+    async fn begin_again(&self, news: &mut News) -> Result<(), SyncError> {
+        tracing::warn!(sync.feed = news.name, "the CRM has forgotten where this feed was; it begins again");
+        news.may_be_forgotten = false;
+        news.feed = Feed { mark: None, plan: String::new(), ..news.feed.clone() };
+        Ok(self.sync.store.set_feed(&news.name, news.feed.clone()).await?)
     }
 
     /// Only now is a page behind us: after a crash before this it is read again, which does no harm.
@@ -121,6 +136,11 @@ impl Run<'_> {
         if news.feed.mark.is_none() {
             news.is_at_its_end = true;
             news.feed = ended(news.feed.clone(), found, self.bridge.clock.now());
+            until_next_time(&mut news.feed, found);
+            if found.next_time.is_some() && !news.may_be_forgotten {
+                // The mark tells of what comes after it; who was deleted before is found by asking about everybody we know.
+                self.reconcile_now().await?;
+            }
         }
         Ok(self.sync.store.set_feed(&news.name, news.feed.clone()).await?)
     }

@@ -6,12 +6,15 @@ use service_kit::Timestamp;
 use crate::connector::Found;
 use crate::connector::ask::PageMark;
 use crate::connector::trouble::Trouble;
-use crate::store::sync::Feed;
+use crate::store::sync::{Feed, Phase};
 
 /// A CRM that does not tell its time may be this much behind ours; one that tells a time further ahead is not believed.
 const CLOCK_DOUBT_MS: i64 = 24 * 60 * 60 * 1_000;
 /// A feed that can't go on from where it was left for so long begins again: the CRM has forgotten that place.
 const BEGIN_AGAIN_MS: i64 = 15 * 60 * 1_000;
+
+/// In the place of the plan of a feed without fields: its mark is one for the next time.
+const NEXT_TIME: &str = "next time";
 
 /// Where a feed was left.
 pub(super) fn mark_of(feed: &Feed) -> Option<PageMark> {
@@ -30,9 +33,26 @@ pub(super) fn beginning(found: &Found, now: Timestamp) -> Timestamp {
     now.plus_ms(ahead_ms(found, now).unwrap_or(-CLOCK_DOUBT_MS))
 }
 
+/// Whether the mark is one that the CRM handed out for the next time, and no run was interrupted.
+pub(super) fn is_for_next_time(feed: &Feed) -> bool {
+    feed.mark.is_some()
+        && feed.run_started_at.is_none()
+        && feed.phase == Phase::Delta
+        && feed.plan == NEXT_TIME
+}
+
+/// The feed at its end, with the mark that the CRM handed out for the next time.
+pub(super) fn until_next_time(feed: &mut Feed, found: &Found) {
+    feed.mark = found.next_time.as_ref().map(PageMark::to_text);
+    feed.plan = found.next_time.as_ref().map_or_else(String::new, |_| NEXT_TIME.to_owned());
+}
+
 /// A run begins, or goes on where it was interrupted.
 pub(super) fn begun(feed: Feed, now: Timestamp) -> Feed {
     match feed.mark {
+        Some(_) if is_for_next_time(&feed) => {
+            Feed { run_started_at: Some(now), records: 0, newest: None, ..feed }
+        }
         Some(_) => Feed { run_started_at: feed.run_started_at.or(Some(now)), ..feed },
         None => Feed { run_started_at: Some(now), records: 0, newest: None, ..feed },
     }

@@ -35,6 +35,14 @@ impl Run<'_> {
         Ok(self.sync.store.set_feed(NAME, feed).await?)
     }
 
+    /// A walk is due now; one that is under way begins again.
+    pub(super) async fn reconcile_now(&self) -> Result<(), SyncError> {
+        let feed = self.sync.store.feed(NAME).await?.unwrap_or(Feed::new(Phase::Delta, ""));
+        // A walk that goes on from here would pass over whom it has behind it.
+        let feed = Feed { ended_well_at: None, mark: None, phase: Phase::Delta, ..feed };
+        Ok(self.sync.store.set_feed(NAME, feed).await?)
+    }
+
     /// Asks about some of those we know, one by one.
     async fn walk_the_known(&mut self, feed: Feed) -> Result<(), SyncError> {
         let now = self.bridge.clock.now();

@@ -90,9 +90,16 @@ impl PageMark {
         Some(mark)
     }
 
+    /// A mark for the next time: it belongs to questions of that kind, from whenever on they ask.
+    pub(in crate::connector) fn for_next_time(question: &Question, begin: Begin) -> Self {
+        let anchor = begin.digest();
+        Self { question: timeless(question), begin, records: 0, pages: 0, anchor, until_moved: 1 }
+    }
+
     /// The place, if the mark belongs to this question.
     pub(in crate::connector) fn begin(&self, question: &Question) -> Option<&Begin> {
-        (self.question == fingerprint(question)).then_some(&self.begin)
+        let is_its = self.question == fingerprint(question) || self.question == timeless(question);
+        is_its.then_some(&self.begin)
     }
 
     /// The text to keep.
@@ -143,6 +150,14 @@ impl Begin {
 /// The question without its page, shortened. Only questions that are paged have one.
 fn fingerprint(question: &Question) -> String {
     let since = question.since().map_or_else(String::new, |since| since.ms().to_string());
-    let text = format!("{:?}|{since}", question.purpose());
+    shortened(&format!("{:?}|{since}", question.purpose()))
+}
+
+/// The kind of question alone.
+fn timeless(question: &Question) -> String {
+    shortened(&format!("{:?}|next time", question.purpose()))
+}
+
+fn shortened(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -14,6 +14,8 @@ pub struct Answer {
     pub within: Option<Pointer>,
     /// Where the record is in an answer for one; a list with one entry passes, too.
     pub record: Option<Pointer>,
+    /// Where the id is in a tombstone, if not where it is in a record; for `gone` only.
+    pub id: Option<Pointer>,
     /// Statuses that say "nothing".
     pub empty: Option<Vec<u16>>,
     /// Statuses that say "no such record".
@@ -68,6 +70,10 @@ pub struct Shape {
     pub errors: Vec<ErrorRule>,
     /// Where the cursor or the link of the next page is; a text or a whole number there.
     pub next: Option<Pointer>,
+    /// Where the mark for the next time is.
+    pub delta: Option<Pointer>,
+    /// Where it says how many records there are on all pages.
+    pub total: Option<Pointer>,
     /// Where it says whether there is a next page; `false` there ends.
     pub more: Option<Pointer>,
 }
@@ -91,6 +97,8 @@ impl Answer {
             unchanged: statuses(&self.unchanged, &base.unchanged, &[304]),
             errors: self.errors.clone().or_else(|| base.errors.clone()).unwrap_or_default(),
             next: None,
+            delta: None,
+            total: None,
             more: None,
         }
     }

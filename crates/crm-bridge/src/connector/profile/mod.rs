@@ -478,8 +478,10 @@ impl Profile {
         let paging = self.paging_of(operation);
         if matches!(paging.kind, PagingKind::Cursor | PagingKind::NextLink) {
             shape.next.clone_from(&paging.next);
+            shape.delta.clone_from(&paging.delta);
         }
         shape.more.clone_from(&paging.more);
+        shape.total.clone_from(&paging.total);
         shape
     }
 

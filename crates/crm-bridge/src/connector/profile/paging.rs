@@ -18,6 +18,12 @@ pub struct Paging {
     pub first: u8,
     /// Where the next cursor or link is in an answer, for `cursor` and `next-link`.
     pub next: Option<Pointer>,
+    /// Where the last page says where the changes after it begin, such as `@odata.deltaLink`: the mark for the next time.
+    /// Belongs to `gone` with `next-link` or `cursor`; `{since}` is not needed then.
+    pub delta: Option<Pointer>,
+    /// Where an answer says how many records there are on all pages together, for the progress of the first copy. Only where
+    /// the CRM says so by itself: nothing is asked for it.
+    pub total: Option<Pointer>,
     /// A member that is false on the last page.
     pub more: Option<Pointer>,
     /// Further query parameters that a next link may have.
@@ -64,6 +70,8 @@ impl Default for Paging {
             size_max: default_size_max(),
             first: 0,
             next: None,
+            delta: None,
+            total: None,
             more: None,
             keys: Vec::new(),
             paths: Vec::new(),

@@ -38,6 +38,8 @@ pub(super) enum Spot {
     /// An object that has the records; PHP writes one without members as an empty list.
     RecordsInside,
     Next,
+    Delta,
+    Total,
     More,
     /// A rule that says what an error is, by position.
     Error(usize),
@@ -58,6 +60,8 @@ impl Around {
             around.mark_at(outer, Spot::RecordsInside);
         }
         shape.next.iter().for_each(|next| around.mark(next, Spot::Next));
+        shape.delta.iter().for_each(|delta| around.mark(delta, Spot::Delta));
+        shape.total.iter().for_each(|total| around.mark(total, Spot::Total));
         shape.more.iter().for_each(|more| around.mark(more, Spot::More));
         for (position, rule) in shape.errors.iter().enumerate() {
             around.mark(&rule.at, Spot::Error(position));
@@ -84,6 +88,8 @@ impl Around {
 #[derive(Default)]
 pub(super) struct Seen {
     pub(super) next: Option<String>,
+    pub(super) delta: Option<String>,
+    pub(super) total: Option<u64>,
     pub(super) more: Option<bool>,
     pub(super) error: bool,
     pub(super) throttled: bool,
@@ -102,6 +108,9 @@ impl Seen {
             match *spot {
                 Spot::Records | Spot::RecordsInside => {}
                 Spot::Next => self.next = next_of(found),
+                Spot::Delta => self.delta = next_of(found),
+                // A negative one says that nobody has counted.
+                Spot::Total => self.total = next_of(found).and_then(|text| text.parse().ok()),
                 Spot::More => self.more = more_of(found),
                 Spot::Error(position) => {
                     self.error |= match errors.get(position).and_then(|rule| rule.is.as_ref()) {

@@ -41,6 +41,10 @@ pub struct Page {
     pub records: Vec<Record>,
     /// The cursor or link of the next page, where the profile says that there is one.
     pub next: Option<String>,
+    /// The cursor or link of what comes after this list, where the profile says that there is one.
+    pub delta: Option<String>,
+    /// How many records there are on all pages, if the answer says so.
+    pub total: Option<u64>,
     /// Whether the answer says that there is a next page; none if it does not say.
     pub more: Option<bool>,
 }
@@ -82,7 +86,13 @@ pub fn read_list(
         }
         None => return Err(Unreadable::UnexpectedShape),
     };
-    Ok(Page { records, next: list.seen.next, more: list.seen.more })
+    Ok(Page {
+        records,
+        next: list.seen.next,
+        delta: list.seen.delta,
+        total: list.seen.total,
+        more: list.seen.more,
+    })
 }
 
 /// Reads the answer of a single-record endpoint. None if it says that there is nothing: null, `false` or an empty list.

@@ -1,9 +1,11 @@
 //! Dataverse.
 
+use bridge_contract::ViewerRole;
+use crm_bridge::app::sync::run_due;
 use crm_bridge::connector::ask::Question;
 use crm_bridge::policy::Entity;
 use crm_fakes::dataverse::{Dataverse, id};
-use crm_fakes::people::{MERGED, MERGED_INTO};
+use crm_fakes::people::{Gone, MERGED, MERGED_INTO};
 use crm_fakes::switch::Fault;
 use db_kit::testing::block_on;
 use serde_json::json;
@@ -126,5 +128,70 @@ fn trouble_with_dataverse_has_a_reason_and_a_pause_is_kept() {
         stage.matched(17, stage.crm.person(17).email()).await;
         assert!(stage.town.bridge.connector.watch().unexpected_count() > 0, "over-sharing is counted");
         stage.nothing_came_through(&script).await;
+    });
+}
+
+/// What the bridge does when its time has come; how many customers it found to be gone.
+async fn later(stage: &Stage<Dataverse>, seconds: i64) -> u64 {
+    stage.town.clock.advance_ms(seconds * 1_000);
+    run_due(&stage.town.bridge).await.unwrap().erased
+}
+
+async fn erased(stage: &Stage<Dataverse>, ticket: u64, customer_ref: &str) -> bool {
+    stage.card(ticket, customer_ref, ViewerRole::Line1).await.0 == 410
+}
+
+fn delta_requests(stage: &Stage<Dataverse>) -> usize {
+    stage.crm.log().lines().iter().filter(|line| line.contains("deltatoken")).count()
+}
+
+#[test]
+fn deletions_in_dataverse_are_told_by_the_mark_for_the_next_time_without_listing_everybody_again() {
+    block_on(async {
+        let (stage, script) = Stage::set(preset()).await;
+        let mut refs = Vec::new();
+        for number in [10, 12, 14] {
+            refs.push(stage.matched(u64::from(number), stage.crm.person(number).email()).await);
+        }
+        assert_eq!(later(&stage, 0).await, 0, "the first walk only lists ids");
+        assert_eq!(delta_requests(&stage), 0);
+        let gone = |number: u32| stage.crm.change(number, |person| person.gone = Some(Gone::Deleted));
+        stage.town.clock.advance_ms(1_000);
+        gone(10);
+        stage.crm.change(14, |person| person.city = "Köln".to_owned());
+        assert_eq!(later(&stage, 60).await, 1, "{}", stage.crm.log().lines().join("\n"));
+        assert!(erased(&stage, 10, &refs[0]).await);
+        assert_eq!(delta_requests(&stage), 1);
+        assert_eq!(later(&stage, 1).await, 0);
+        assert_eq!(delta_requests(&stage), 1, "a mark for the next time is no reason not to wait");
+        assert_eq!(later(&stage, 60).await, 0);
+        assert_eq!(delta_requests(&stage), 2, "each answer hands out the next one");
+
+        // The bridge is away for so long that the CRM forgets the mark, and somebody is deleted meanwhile.
+        gone(12);
+        assert_eq!(later(&stage, 8 * 86_400).await, 1, "{}", stage.crm.log().lines().join("\n"));
+        assert!(erased(&stage, 12, &refs[1]).await && !erased(&stage, 14, &refs[2]).await);
+        stage.town.clock.advance_ms(1_000);
+        gone(14);
+        assert_eq!(later(&stage, 60).await, 1, "from the new mark on");
+        stage.nothing_came_through(&script).await;
+    });
+}
+
+#[test]
+fn a_mark_for_the_next_time_that_leads_elsewhere_is_not_followed() {
+    block_on(async {
+        let (stage, _) = Stage::set(preset()).await;
+        let customer_ref = stage.matched(10, stage.crm.person(10).email()).await;
+        stage.crm.switch().on(Fault::NextElsewhere, 1);
+        let error = run_due(&stage.town.bridge).await.unwrap_err();
+        assert!(error.to_string().contains("next_link"), "{error}");
+        stage.crm.change(10, |person| person.gone = Some(Gone::Deleted));
+        assert_eq!(
+            later(&stage, 60).await,
+            1,
+            "the walk begins again, and who went before its mark is asked about"
+        );
+        assert!(erased(&stage, 10, &customer_ref).await);
     });
 }

@@ -240,6 +240,11 @@ impl Checker<'_> {
         let rooted = paging.paths.iter().all(|path| path.starts_with('/') && !path.contains(".."));
         self.require(rooted, place, "`paths` begin with `/`");
         self.require(
+            paging.delta.is_none() || (points && place == "person.gone.paging"),
+            place,
+            "`delta` belongs to `person.gone`, with `next-link` or `cursor`",
+        );
+        self.require(
             paging.first == 0 || paging.kind == PagingKind::Page,
             place,
             "`first` belongs to kind = \"page\"",
@@ -261,6 +266,12 @@ impl Checker<'_> {
             self.template(purpose, place, spot, template);
         }
         self.holes_of(purpose, place, operation);
+        let own_id = operation.answer.as_ref().is_some_and(|answer| answer.id.is_some());
+        self.require(
+            !own_id || purpose == Purpose::Gone,
+            place,
+            "`id` in an answer belongs to `person.gone`",
+        );
         if purpose == Purpose::Activity {
             self.require(operation.body.is_some(), place, "an activity is posted");
         } else {
@@ -273,6 +284,8 @@ impl Checker<'_> {
         let need = match purpose {
             Purpose::One(_) => Some(HoleName::Id),
             Purpose::ByEmail | Purpose::ByPhone => Some(HoleName::Value),
+            // The CRM's own mark says from when on.
+            Purpose::Gone if self.profile.paging_of(operation).delta.is_some() => None,
             Purpose::Changed(_) | Purpose::Gone | Purpose::Child(_) => Some(HoleName::Since),
             _ => None,
         };
