@@ -109,8 +109,8 @@ pub(super) fn run(arguments: &NewArguments) -> Result<ExitCode> {
         "put this into the settings and run `crm-bridge profile test`:\n\n[crm]\nprofile     = \"{}\"",
         file.display()
     );
-    if arguments.base_url.is_none() && !begun.text.contains("\n[host]") {
-        println!("base_url    = \"https://…\"");
+    if !begun.text.contains("\n[host]") {
+        println!("base_url    = \"{}\"", arguments.base_url.as_deref().unwrap_or("https://…"));
     }
     println!("secret_file = \"crm.key\"");
     Ok(ExitCode::SUCCESS)

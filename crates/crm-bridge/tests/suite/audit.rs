@@ -89,12 +89,17 @@ both_databases! {
         let checked = verify_if_due(&town.bridge).await.unwrap().unwrap();
         assert!(checked.entries > report.entries, "the check itself is on the record");
 
-        let change = "UPDATE audit_log SET actor = 'opr_0000aaaa' WHERE action = 'card.shown'";
+        let drop = match town.database.database().backend() {
+            Backend::Sqlite => "DROP TRIGGER audit_log_is_not_changed;",
+            Backend::Postgres => "ALTER TABLE audit_log DISABLE TRIGGER ALL;",
+        };
+        // Who owns the database is not kept by triggers.
+        let change = format!("{drop} UPDATE audit_log SET actor = 'opr_0000aaaa' WHERE action = 'card.shown'");
         let changed = town.database.database().write(move |conn| {
-            use diesel::RunQueryDsl;
-            diesel::sql_query(change).execute(conn).map_err(db_kit::DbError::from)
+            use diesel::connection::SimpleConnection;
+            conn.batch_execute(&change).map_err(db_kit::DbError::from)
         });
-        assert!(changed.await.unwrap() > 0);
+        changed.await.unwrap();
         town.clock.advance_ms(24 * 3_600_000);
         let report = verify_if_due(&town.bridge).await.unwrap().unwrap();
         assert!(report.unaltered.is_no() && !report.passes(), "{report}");

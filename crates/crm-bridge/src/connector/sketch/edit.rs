@@ -16,7 +16,7 @@ impl Lines {
     fn table(&self, table: &str) -> Option<(usize, usize)> {
         let heading = format!("[{table}]");
         let begin = self.0.iter().position(|line| line.trim() == heading)? + 1;
-        let ends = |line: &String| line.trim().is_empty() || line.starts_with('[') || line.starts_with('#');
+        let ends = |line: &String| line.trim().is_empty() || line.starts_with('[');
         let length = self.0.iter().skip(begin).position(ends).unwrap_or(self.0.len() - begin);
         Some((begin, begin + length))
     }

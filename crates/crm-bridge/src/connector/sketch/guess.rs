@@ -26,8 +26,17 @@ const COMPANY: &[(&str, &[&str])] = &[
     ("name", &["name", "title", "company name"]),
     ("website", &["website", "homepage", "url", "web", "site"]),
 ];
-const COMPANY_OBJECTS: &[&str] =
-    &["company", "organisation", "organization", "org", "firm", "account", "employer"];
+const COMPANY_OBJECTS: &[&str] = &[
+    "company",
+    "organisation",
+    "organization",
+    "org",
+    "firm",
+    "account",
+    "employer",
+    "firma",
+    "unternehmen",
+];
 const IDS: &[&str] = &["id", "uid", "uuid", "guid", "contact id", "client id", "person id", "key"];
 const CHANGED: &[&str] = &[
     "updated at",
@@ -38,6 +47,11 @@ const CHANGED: &[&str] = &[
     "changed",
     "last modified",
     "update time",
+    "date modified",
+    "write date",
+    "geaendert am",
+    "geändert am",
+    "aktualisiert am",
 ];
 
 /// What a sample seems to be.
@@ -104,6 +118,9 @@ impl Guess {
         let mut shown = look(answer).ok_or(nothing)?;
         // A profile can't name members with blanks, stars and slashes.
         shown.leaves.retain(|leaf| Pointer::try_from(pointer(&leaf.path)).is_ok());
+        if shown.leaves.is_empty() {
+            return Err(nothing.to_owned());
+        }
         let lexicon = Lexicon::with(&[])?;
         let mut guess = Self {
             shown,
@@ -167,7 +184,10 @@ impl Guess {
             };
             names.iter().find_map(named)
         };
-        if let Some(leaf) = top(IDS, &|leaf| matches!(leaf.form, Form::Text | Form::Number | Form::UnixS)) {
+        let is_id = |leaf: &Leaf| matches!(leaf.form, Form::Text | Form::Number | Form::UnixS);
+        // `kid`, `pk_id`: whatever ends so, if nothing is called so.
+        let ends_so = |leaf: &&&Leaf| leaf.path.len() == 1 && is_id(leaf) && last_words(leaf).ends_with("id");
+        if let Some(leaf) = top(IDS, &is_id).or_else(|| own.iter().find(ends_so).copied()) {
             used.push(leaf);
             self.id = Some(pointer(&leaf.path));
         }
@@ -243,7 +263,10 @@ impl Guess {
         };
         let first = of(&["first name", "firstname", "given name", "given", "forename", "vorname"]);
         let last = of(&["last name", "lastname", "family name", "family", "surname", "nachname"]);
-        let whole = of(&["name", "full name", "fullname", "display name", "displayname"]);
+        // A name further inside is the name of something else.
+        let whole = of(&["name", "full name", "fullname", "display name", "displayname"]).filter(|leaf| {
+            leaf.path.len() == 1 || leaf.path.first().is_some_and(|outer| words(outer) == "name")
+        });
         let source = match (whole, first, last) {
             (Some(whole), _, _) => {
                 used.push(whole);

@@ -106,7 +106,8 @@ pub fn sketch(name: &str, title: &str, known: &Known, sample: Option<&Value>) ->
 
 fn who(lines: &mut Lines, known: &Known) {
     let mut before = Vec::new();
-    if let Some(base) = &known.base_url {
+    // Without encryption, or with a port of this machine, it is a matter of the settings.
+    if let Some(base) = known.base_url.as_ref().filter(|base| base.starts_with("https://")) {
         before.extend(["[host]".to_owned(), format!("base = {}", quoted(base))]);
     }
     match &known.proof {

@@ -101,6 +101,17 @@ fn a_bare_list_and_a_single_record_will_do_and_what_is_not_there_is_said() {
 }
 
 #[test]
+fn the_name_of_something_else_is_not_taken_for_the_persons() {
+    let sample = json!([{ "kid": "k1", "vorname": "A", "nachname": "B", "mail": "a@example.org", "vertrag": { "name": "C" } }]);
+    let (_, profile) = begun(&Known { list: Some("/kontakte".to_owned()), ..Known::default() }, &sample);
+    let paths = profile.sources(Entity::Person, "name")[0].paths();
+    assert_eq!(
+        (paths, profile.person.id.segments()),
+        (vec![vec!["vorname"], vec!["nachname"]], &["kid".to_owned()][..])
+    );
+}
+
+#[test]
 fn every_way_to_say_who_asks_makes_a_profile_that_loads() {
     for proof in ["bearer", "basic", "header:X-Api-Key", "client-credentials:/oauth/token"] {
         let known = Known {
