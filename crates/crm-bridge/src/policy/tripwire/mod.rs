@@ -58,6 +58,8 @@ struct Outline {
     digits: usize,
     /// ASCII capitals.
     capitals: usize,
+    /// ASCII letters.
+    letters: usize,
     /// The longest run without a blank, in bytes.
     longest_piece: usize,
     /// How often there is `eyJ`, with which web tokens begin.
@@ -75,6 +77,7 @@ impl Outline {
         for byte in text.bytes() {
             outline.digits += usize::from(byte.is_ascii_digit());
             outline.capitals += usize::from(byte.is_ascii_uppercase());
+            outline.letters += usize::from(byte.is_ascii_alphabetic());
             outline.token_beginnings += usize::from(byte == b'J' && last == *b"ey");
             outline.has_brace |= byte == b'{';
             is_ascii &= byte.is_ascii();
@@ -118,7 +121,7 @@ const LOOKS: [Look; 9] = [
     },
     Look { shape: Shape::NationalNumber, possible: |o| o.digits >= 9, found: people::has_national_number },
     Look { shape: Shape::Money, possible: |o| o.digits > 0 || o.has_brace, found: money::has_money },
-    Look { shape: Shape::Decimal, possible: |o| o.digits >= 4, found: money::is_decimal },
+    Look { shape: Shape::Decimal, possible: |o| o.digits >= 4 && o.letters == 0, found: money::is_decimal },
 ];
 
 /// The first suspicious shape found in a text.

@@ -91,7 +91,7 @@ fn may_be_known(word: &str) -> bool {
 /// Place and bit of a word among 2,048, by its length, its first bytes and its last.
 fn bit_of(word: &str) -> (usize, u64) {
     let bytes = word.as_bytes();
-    let byte = |place: usize| bytes.get(place).copied().map_or(0, usize::from);
+    let byte = |place: usize| bytes.get(place).map_or(0, |byte| usize::from(byte.to_ascii_lowercase()));
     let mixed = byte(0) * 31 + byte(1) * 131 + byte(bytes.len().saturating_sub(1)) * 517 + bytes.len() * 7;
     (mixed / 64 % 32, 1 << (mixed % 64))
 }
@@ -101,7 +101,16 @@ fn bit_of(word: &str) -> (usize, u64) {
 pub(super) fn has_money(text: &str) -> bool {
     let object =
         text.contains('{') && names(text, &["amount", "amountmicros", "currency", "currencycode", "decimal"]);
-    object || has_pair(text)
+    object || (may_name_currency(text) && has_pair(text))
+}
+
+/// Whether a look at all words is worth its time: a plain text has a sign or a word that may be a currency.
+fn may_name_currency(text: &str) -> bool {
+    let is_plain = text.is_ascii() && !text.contains('$');
+    !is_plain
+        || text
+            .split(|letter: char| !letter.is_ascii_alphabetic())
+            .any(|word| !word.is_empty() && may_be_known(word))
 }
 
 #[derive(Clone, Copy, PartialEq)]
