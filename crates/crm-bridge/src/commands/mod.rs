@@ -138,6 +138,7 @@ fn check_config(config: &Config) -> Result<ExitCode> {
     let mut note = |outcome: Result<(), String>| faults.extend(outcome.err());
     note(config.database.backend().map(drop).map_err(|error| error.to_string()));
     note(start::verifier(config, clock.clone()).map(drop).map_err(|error| error.to_string()));
+    note(Peers::parse(&config.ticket_service.allow_from).map(drop));
     note(config.phone_rules().map(drop));
     note(config.policy_rules().map(drop));
     note(other_way::check(config, &clock));
