@@ -107,6 +107,10 @@ both_databases! {
         assert!(store.take_lease("sync", "one", at(9), at(19)).await.unwrap());
         assert!(!store.take_lease("sync", "two", at(18), at(30)).await.unwrap());
         assert!(store.take_lease("sync", "two", at(19), at(30)).await.unwrap());
+        store.end_lease("sync", "one").await.unwrap();
+        assert!(!store.take_lease("sync", "one", at(20), at(30)).await.unwrap(), "only one's own can be given back");
+        store.end_lease("sync", "two").await.unwrap();
+        assert!(store.take_lease("sync", "one", at(20), at(30)).await.unwrap());
     }
 }
 

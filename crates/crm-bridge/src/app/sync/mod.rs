@@ -161,6 +161,7 @@ pub async fn run_due(bridge: &Bridge) -> Result<Done, SyncError> {
     let mut run = Run { bridge, sync, done: Done::default() };
     let outcome = run.all().await;
     let done = run.done;
+    sync.store.end_lease("follow", &sync.holder).await?;
     match outcome {
         Ok(()) => Ok(done),
         Err(error) => {

@@ -91,9 +91,7 @@ impl SyncStore {
         let name = name.to_owned();
         self.database
             .write(move |conn| {
-                let unique =
-                    conn.transaction::<(), diesel::result::Error, _>(|conn| conn.batch_execute(BY_ID));
-                if unique.is_err() {
+                if !index_by_id(conn) {
                     keep_the_newer(conn)?;
                     conn.batch_execute(BY_ID)?;
                 }
@@ -234,6 +232,12 @@ fn policy_number(conn: &mut AnyConnection, hash: &str) -> Result<i64, DbError> {
         .values((mirror_policies::number.eq(number), mirror_policies::hash.eq(hash)))
         .execute(conn)?;
     Ok(number)
+}
+
+/// False if somebody is there twice.
+#[expect(clippy::disallowed_methods, reason = "a savepoint in db_kit's transaction, which goes on if this fails")]
+fn index_by_id(conn: &mut AnyConnection) -> bool {
+    conn.transaction::<(), diesel::result::Error, _>(|conn| conn.batch_execute(BY_ID)).is_ok()
 }
 
 /// Of customers who are there twice the newer row stays.

@@ -233,6 +233,21 @@ impl SyncStore {
             })
             .await
     }
+
+    /// Gives the lease back, so that whoever waits for it need not wait for its end.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn end_lease(&self, name: &str, holder: &str) -> Result<(), DbError> {
+        let (name, holder) = (name.to_owned(), holder.to_owned());
+        self.database
+            .write(move |conn| {
+                let ours = leases::name.eq(&name).and(leases::holder.eq(&holder));
+                diesel::delete(leases::table.filter(ours)).execute(conn)?;
+                Ok(())
+            })
+            .await
+    }
 }
 
 fn set_feed_in(conn: &mut db_kit::AnyConnection, name: &str, feed: &Feed) -> Result<(), DbError> {
