@@ -1,12 +1,15 @@
 //! Looks that wait for the database go in together: one transaction, one stretch of the audit log, one commit. While it is
 //! under way the next ones gather. Whoever looks is answered after the commit, so nothing is shown that is not on the disk.
+//!
+//! On PostgreSQL the next transaction is called when one has ended: two would wait for each other at the head of the audit log.
+//! On SQLite it is called as soon as one has begun, because the one writer lets those that wait share a commit.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use audit_log::Event;
 use bridge_contract::ViewerId;
-use db_kit::{AnyConnection, DbError};
+use db_kit::{AnyConnection, Backend, DbError};
 use tokio::sync::oneshot;
 use tracing::Span;
 
@@ -24,7 +27,7 @@ pub(super) struct Looks(Arc<Mutex<Lane>>);
 #[derive(Default)]
 struct Lane {
     waiting: VecDeque<Box<dyn Look>>,
-    /// Whether there is a transaction that takes them, or will when it begins.
+    /// Whether a transaction is called that will take them, or (on PostgreSQL) one that took others has not ended.
     is_called: bool,
 }
 
@@ -93,7 +96,7 @@ impl Looks {
         lane.waiting.drain(..count).collect()
     }
 
-    /// A transaction has ended; true if another one has to be called.
+    /// No transaction will take those who wait unless another one is called; true if it has to be.
     fn go_on(&self) -> bool {
         let mut lane = self.lock();
         lane.is_called = !lane.waiting.is_empty();
@@ -126,6 +129,9 @@ impl Store {
             move |conn| {
                 let mut looks = filled.lock();
                 *looks = store.looks.take();
+                if matches!(conn, AnyConnection::Sqlite(_)) && store.looks.go_on() {
+                    store.call();
+                }
                 store.run_all(conn, &mut looks)
             },
             move |outcome| {
@@ -167,6 +173,8 @@ struct End {
 impl Drop for End {
     fn drop(&mut self) {
         let mut looks = std::mem::take(&mut *self.taken.lock());
+        // On SQLite a transaction that began has called the next one.
+        let called = self.store.database.backend() == Backend::Sqlite && !looks.is_empty();
         match self.failed.take() {
             None => looks.into_iter().for_each(|look| look.answer(None)),
             Some(error) if looks.is_empty() => {
@@ -180,7 +188,7 @@ impl Drop for End {
                 last => looks.into_iter().chain(last).for_each(|look| alone(&self.store, look)),
             },
         }
-        if self.store.looks.go_on() {
+        if !called && self.store.looks.go_on() {
             self.store.call();
         }
     }
@@ -205,8 +213,8 @@ fn gone() -> DbError {
 mod tests {
     use audit_log::AuditLog;
     use audit_log::chain::AuditKey;
+    use db_kit::both_databases;
     use db_kit::testing::{StartOn, TestDatabase};
-    use db_kit::{Backend, both_databases};
     use futures_util::future::join_all;
     use service_kit::{Clock, Ids, Timestamp};
 

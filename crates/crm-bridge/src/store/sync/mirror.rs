@@ -235,7 +235,10 @@ fn policy_number(conn: &mut AnyConnection, hash: &str) -> Result<i64, DbError> {
 }
 
 /// False if somebody is there twice.
-#[expect(clippy::disallowed_methods, reason = "a savepoint in db_kit's transaction, which goes on if this fails")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a savepoint in db_kit's transaction, which goes on if this fails"
+)]
 fn index_by_id(conn: &mut AnyConnection) -> bool {
     conn.transaction::<(), diesel::result::Error, _>(|conn| conn.batch_execute(BY_ID)).is_ok()
 }
