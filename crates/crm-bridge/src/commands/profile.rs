@@ -18,7 +18,7 @@ pub(crate) enum ProfileCommand {
     /// The profiles that ship, and what is verified how
     List,
     /// Begin a commented profile; on a terminal it asks a few questions. An existing file is not overwritten
-    New(profile_new::NewArguments),
+    New(Box<profile_new::NewArguments>),
     /// Say all that is wrong with a profile, each with its line
     Check {
         /// The profile
