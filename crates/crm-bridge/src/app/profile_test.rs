@@ -135,18 +135,31 @@ impl Test<'_> {
         self.report.checks.push(Check { what, verdict, says: says.into() });
     }
 
-    fn trouble(&mut self, what: &'static str, trouble: Trouble) {
-        self.say(what, Verdict::Bad, format!("{}: {}", trouble.as_str(), trouble.sentence()));
+    fn trouble(&mut self, what: &'static str, trouble: Trouble, purpose: Purpose) {
+        let made_of = self.connector.made_of(purpose).filter(|_| trouble == Trouble::Refused);
+        let says = match made_of {
+            // The general sentence would send whoever reads this here again.
+            Some(made_of) => format!(
+                "refused: the CRM refused {made_of}. Try the same with curl, which shows what it says, and leave out one after \
+                 the other: a parameter or member that it does not know, or one that the bridge's user may not see"
+            ),
+            None => format!("{}: {}", trouble.as_str(), trouble.sentence()),
+        };
+        self.say(what, Verdict::Bad, says);
     }
 
     async fn ask(&mut self, what: &'static str, question: Question) -> Option<std::sync::Arc<Found>> {
+        let purpose = match question.purpose() {
+            Purpose::Probe if !self.has(Purpose::Probe) => Purpose::Page(Entity::Person),
+            purpose => purpose,
+        };
         match self.connector.ask_as(question, Priority::LookUp).await {
             Ok(found) => {
                 self.limit_seen |= found.limit_seen;
                 Some(found)
             }
             Err(trouble) => {
-                self.trouble(what, trouble);
+                self.trouble(what, trouble, purpose);
                 None
             }
         }
@@ -179,11 +192,42 @@ impl Test<'_> {
         if usable == 0 {
             return false;
         }
-        match first.next.clone() {
-            None => self.say("paging", Verdict::Skipped, "there is one page only; try with fewer --samples"),
-            Some(mark) => self.second_page(&first, ask(Some(mark))).await,
+        let more = first.total.filter(|total| *total > count as u64);
+        match (first.next.clone(), more) {
+            (None, Some(total)) => self.say(
+                "paging",
+                Verdict::Bad,
+                format!("{count} of {total} records came, and no next page was found: check [paging] `kind`"),
+            ),
+            (None, None) => {
+                self.say("paging", Verdict::Skipped, "there is one page only; try with fewer --samples");
+            }
+            (Some(mark), _) => self.second_page(&first, ask(Some(mark))).await,
         }
+        self.full_page(size, first.next.is_some()).await;
         true
+    }
+
+    /// A page as large as a copy of everybody asks for; some CRMs refuse it, others send less without a word.
+    async fn full_page(&mut self, size: u16, goes_on: bool) {
+        let full = self.connector.page_size(Entity::Person);
+        if full <= size || !goes_on {
+            return;
+        }
+        let question = Question::Page { entity: Entity::Person, size: full, mark: None };
+        let Some(found) = self.ask("full page", question).await else { return };
+        let (count, wanted) = (found.records.len(), usize::from(full));
+        match (count, found.total) {
+            (count, _) if count >= wanted => self.say("full page", Verdict::Good, format!("{count} records")),
+            (count, Some(total)) if (count as u64) < total => self.say(
+                "full page",
+                Verdict::Bad,
+                format!("{count} of {total} records came where {full} were asked for: check `size_max` of [paging]"),
+            ),
+            (count, _) => {
+                self.say("full page", Verdict::Good, format!("{count} records, fewer than the {full} of a page"));
+            }
+        }
     }
 
     async fn second_page(&mut self, first: &Found, question: Question) {

@@ -239,6 +239,18 @@ impl Connector {
         }
     }
 
+    /// What a request for that purpose is made of, for whoever writes the profile: names of parameters and members, no value.
+    #[must_use]
+    pub fn made_of(&self, purpose: Purpose) -> Option<String> {
+        let operation = self.0.line.profile.operation(purpose)?;
+        let parameters: Vec<&str> = operation.query.keys().map(String::as_str).collect();
+        let plan = self.0.plans.of(purpose, operation);
+        let members: Vec<String> =
+            plan.map(|plan| plan.selection().iter().map(|path| path.join(".")).collect()).unwrap_or_default();
+        let method = operation.method.as_str();
+        Some(format!("{method}, parameters {}; members {}", parameters.join(", "), members.join(", ")))
+    }
+
     /// What the CRM has sent without being asked.
     #[must_use]
     pub fn watch(&self) -> &KeyWatch {

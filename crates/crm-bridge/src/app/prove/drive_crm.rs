@@ -229,11 +229,28 @@ fn digest(rules: &Signature, secret: &str, uri: &str, body: &[u8], stamp: &str) 
 const FOLLOWS_MAX: usize = 40;
 const FOLLOW_PAUSE: Duration = Duration::from_millis(500);
 
-/// Waits until the running bridge has followed what changed in the CRM once. Answers whether it has.
+/// Waits until the running bridge has followed what changed in the CRM once. Answers whether it has, as `sync status` says it
+/// of the feed of people; others may have ended well without.
 pub(super) async fn followed(home: &Home, places: &mut Vec<Place>) -> Result<bool, ProveError> {
     for _ in 0..FOLLOWS_MAX {
         let (_, bytes) = home.run(&["sync", "status"]).await?;
-        let done = String::from_utf8_lossy(&bytes).contains("last run began");
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let of_people = text.lines().skip_while(|line| !line.starts_with("person"));
+        let of_people: Vec<&str> = of_people
+            .enumerate()
+            .take_while(|(at, line)| *at == 0 || line.starts_with(' '))
+            .map(|(_, line)| line)
+            .collect();
+        let done = of_people.iter().any(|line| line.contains("last run began"));
+        if of_people.iter().any(|line| line.contains("trouble since")) {
+            places.push(Place {
+                name: "sync status".to_owned(),
+                kind: PlaceKind::Command,
+                scope: Scope::AtRest,
+                bytes,
+            });
+            return Ok(false);
+        }
         places.push(Place {
             name: "sync status".to_owned(),
             kind: PlaceKind::Command,

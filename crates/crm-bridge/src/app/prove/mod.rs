@@ -357,6 +357,28 @@ impl Run<'_> {
                 "the commands said that something is not as it should be; try them by hand",
             );
         }
+        self.crm_as_it_is(home, seen).await?;
+        seen.places.extend(look::files(&home.folder, "while it ran")?);
+        bridge.kill().await?;
+        Ok(known)
+    }
+
+    /// What this CRM, as its profile says, can't be asked, and whether its changes are followed.
+    async fn crm_as_it_is(&self, home: &Home, seen: &mut Seen) -> Result<(), ProveError> {
+        let order = self.order;
+        let operations = order.profile.operations();
+        let all: Vec<&str> = operations
+            .iter()
+            .filter(|(_, _, operation)| operation.over_shares)
+            .map(|(_, name, _)| name.as_str())
+            .collect();
+        if !all.is_empty() {
+            seen.not(
+                &format!("asking for nothing but the listed fields, in {}", all.join(", ")),
+                "the profile says that this CRM can't be told what to send there (over_shares): of the walls below, `ask` does not \
+                 stand for this CRM",
+            );
+        }
         if order.profile.person.changed.is_none() {
             seen.not("the following of changes", "the profile has no `changed`");
         } else if drive_crm::followed(home, &mut seen.places).await? {
@@ -364,12 +386,10 @@ impl Run<'_> {
         } else {
             seen.not(
                 "the following of changes",
-                "it did not come to its end in time, or is switched off (sync.enabled)",
+                "it met with trouble, did not come to its end in time, or is switched off (sync.enabled): try `sync run`",
             );
         }
-        seen.places.extend(look::files(&home.folder, "while it ran")?);
-        bridge.kill().await?;
-        Ok(known)
+        Ok(())
     }
 
     async fn hook(
