@@ -195,6 +195,13 @@ fn planted(office: &Office) -> Result<std::process::Child> {
     Ok(child)
 }
 
+/// How many processes have that text in their environment.
+fn processes_with(text: &str) -> usize {
+    let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let environments = all.filter_map(|process| std::fs::read(process.path().join("environ")).ok());
+    environments.filter(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes())).count()
+}
+
 #[test]
 fn what_a_killed_run_left_is_removed_by_its_journal() -> Result<()> {
     let office = Office::sandbox(&[])?;
@@ -202,6 +209,9 @@ fn what_a_killed_run_left_is_removed_by_its_journal() -> Result<()> {
     let mut child = planted(&office)?;
     child.kill()?;
     child.wait()?;
+    // The bridge that it drove goes with it, also if it had only just been started.
+    let work = office.file("proof/work/bridge.db").display().to_string();
+    wait::until("the driven bridge has gone", || Ok(processes_with(&work)), |count| *count == 0)?;
     ensure!(office.records()? != before, "nothing was planted");
     let again = office.run(&office.planting())?;
     ensure!(again.status.code() == Some(2) && text(&again).contains("--clean-up"), "{}", text(&again));

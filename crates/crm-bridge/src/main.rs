@@ -26,7 +26,11 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Listen for the ticket service
-    Serve,
+    Serve {
+        /// Stop, too, when standard input ends: whoever started this process has gone
+        #[arg(long)]
+        until_stdin_ends: bool,
+    },
     /// Bring the database up to date
     Migrate,
     /// Say whether the settings, the policy, the profile and the keys can be used

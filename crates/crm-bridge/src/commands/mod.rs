@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     let settings =
         || Config::load(arguments.config.as_deref(), config::environment()).context("the settings");
     match arguments.command {
-        Command::Serve => wait(serve(settings()?)),
+        Command::Serve { until_stdin_ends } => wait(serve(settings()?, until_stdin_ends)),
         Command::Migrate => wait(migrate(settings()?)),
         Command::CheckConfig => check_config(&settings()?),
         Command::Openapi { crm } => {
@@ -64,7 +64,7 @@ fn wait(work: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
     tokio::task::LocalSet::new().block_on(&runtime, work)
 }
 
-async fn serve(config: Config) -> Result<ExitCode> {
+async fn serve(config: Config, until_stdin_ends: bool) -> Result<ExitCode> {
     telemetry::init(&config.telemetry)?;
     let database = open(&config).await?;
     let applied = database.migrate(&MIGRATIONS).await?;
@@ -102,7 +102,10 @@ async fn serve(config: Config) -> Result<ExitCode> {
         println!("listening for the CRM on http://{address}");
     }
     std::io::stdout().flush()?;
-    shutdown::signal_received().await;
+    tokio::select! {
+        () = shutdown::signal_received() => {}
+        () = stdin_ended(), if until_stdin_ends => {}
+    }
     tracing::info!("stopping: requests under way are finished");
     handle.stop(true).await;
     job.abort();
@@ -117,6 +120,17 @@ async fn serve(config: Config) -> Result<ExitCode> {
     }
     bridge.store.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Reads standard input to its end, on a thread that does not hold up the end of the process.
+async fn stdin_ended() {
+    let (told, ended) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        // An input that can't be read has ended as well; whoever waits may have stopped for another reason.
+        let _read = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        let _told = told.send(());
+    });
+    let _ended = ended.await;
 }
 
 async fn migrate(config: Config) -> Result<ExitCode> {

@@ -167,7 +167,9 @@ impl Home {
         let file = self.folder.join(format!("{}.log", self.starts));
         let failed = |error: std::io::Error| ProveError::new(format!("the bridge can't be started: {error}"));
         let log = File::create(&file).map_err(failed)?;
-        let mut command = self.command(&["serve"], more);
+        // It ends with this process, however that ends.
+        let mut command = self.command(&["serve", "--until-stdin-ends"], more);
+        command.stdin(Stdio::piped());
         command.stdout(log.try_clone().map_err(failed)?).stderr(log);
         let mut child = command.spawn().map_err(failed)?;
         let pid = child.id().map(|pid| pid.to_string()).unwrap_or_default();
