@@ -111,7 +111,7 @@ pub struct TicketSummary {
     pub tags: Vec<String>,
     /// When it was opened.
     pub created_at: Timestamp,
-    /// When anything about it last changed.
+    /// When anything about it last changed, other than what the CRM says about its customer.
     pub updated_at: Timestamp,
     /// When the last message was written.
     pub last_message_at: Timestamp,
@@ -179,7 +179,7 @@ pub struct Ticket {
     pub tags: Vec<String>,
     /// When it was opened.
     pub created_at: Timestamp,
-    /// When anything about it last changed.
+    /// When anything about it last changed, other than what the CRM says about its customer.
     pub updated_at: Timestamp,
     /// When the last message was written.
     pub last_message_at: Timestamp,

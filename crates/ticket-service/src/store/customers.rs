@@ -49,6 +49,11 @@ impl Link {
         }
     }
 
+    /// Whether an operator says so, not the CRM.
+    fn is_chosen(&self) -> bool {
+        matches!(self, Self::Chosen(_) | Self::Unlinked)
+    }
+
     /// What history and live updates call it.
     fn kind(&self) -> &'static str {
         match self {
@@ -90,7 +95,8 @@ pub fn set(scope: &mut Scope<'_>, before: &TicketRecord, link: &Link) -> Result<
     }
     let mut after = before.clone();
     (after.customer_state, after.customer_ref) = (link.state(), link.customer_ref());
-    let after = tickets::save(scope, before, after, link.kind())?;
+    let save = if link.is_chosen() { tickets::save } else { tickets::save_in_place };
+    let after = save(scope, before, after, link.kind())?;
     let change = FieldChange::between(
         "customer",
         Some(before.customer_state.as_str().to_owned()),

@@ -53,7 +53,7 @@ pub struct TicketRecord {
     pub customer_ref: Option<String>,
     /// When it was opened.
     pub created_at: i64,
-    /// When anything about it last changed.
+    /// When anything about it last changed, other than what the CRM says about its customer.
     pub updated_at: i64,
     /// When the last message was written.
     pub last_message_at: i64,
@@ -334,13 +334,24 @@ pub fn save(
     mut after: TicketRecord,
     kind: &'static str,
 ) -> Result<TicketRecord, TicketError> {
+    after.updated_at = scope.now.ms().max(before.updated_at);
+    save_in_place(scope, before, after, kind)
+}
+
+/// As [`save`], but `updated_at` stays as it is given: what a program finds out about the customer must not put the
+/// ticket above those on which somebody worked since, least of all while an operator moves through the list.
+pub fn save_in_place(
+    scope: &mut Scope<'_>,
+    before: &TicketRecord,
+    mut after: TicketRecord,
+    kind: &'static str,
+) -> Result<TicketRecord, TicketError> {
     after.is_open = after.status.is_open();
     after.priority_rank = after.priority.rank();
     after.resolved_at = match (after.status, before.resolved_at) {
         (Status::Resolved | Status::Closed, known) => known.or(Some(scope.now.ms())),
         _ => None,
     };
-    after.updated_at = scope.now.ms().max(before.updated_at);
     after.version = before.version + 1;
     let unchanged = tickets::number.eq(before.number).and(tickets::version.eq(before.version));
     let written = diesel::update(tickets::table).filter(unchanged).set(after.clone()).execute(scope.conn)?;

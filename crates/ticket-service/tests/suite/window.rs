@@ -192,6 +192,22 @@ both_databases! {
         assert_eq!(asked, [0, 3, 3, 3, 9]);
     }
 
+    async fn what_the_crm_says_of_a_customer_does_not_move_a_ticket_in_the_list(with: WithBridge) {
+        with.bridge.knows("ilya@volga.example", &[ILYA]);
+        let ticket = ticket_of_ilya(&with).await;
+        let ann = viewer(&with.app, Role::Line1).await;
+        let updated = async || ann.get(&ticket).await.expect(200)["updated_at"].clone();
+        let linked = ann.get(&ticket).await.expect(200);
+        assert_eq!((&linked["customer"]["state"], &linked["version"]), (&json!("linked"), &json!(2)));
+        with.app.advance_s(60);
+        let merged = json!({ "number": 3, "customer_ref": ILYA, "change": { "kind": "merged", "into": IRINA } });
+        with.bridge.tells(&[merged]);
+        assert_eq!(follow_customers(&with.app.app, "job_1").await.unwrap(), 1);
+        assert_eq!(updated().await, linked["created_at"]);
+        ann.delete(&format!("{ticket}/customer")).await.expect(200);
+        assert_ne!(updated().await, linked["created_at"], "an operator's choice counts as work on the ticket");
+    }
+
     async fn a_bridge_that_is_down_stops_no_ticket_and_is_asked_again(with: WithBridge) {
         let mut with = with;
         with.bridge.knows("ilya@volga.example", &[ILYA]);

@@ -1601,7 +1601,7 @@ export interface components {
                 tags: string[];
                 /** @description Whether the requester wrote after you last had it open. */
                 unread: boolean;
-                /** @description When anything about it last changed. */
+                /** @description When anything about it last changed, other than what the CRM says about its customer. */
                 updated_at: components["schemas"]["Timestamp"];
                 /**
                  * Format: int64
@@ -1890,7 +1890,7 @@ export interface components {
             subject: string;
             /** @description Its tags, sorted. */
             tags: string[];
-            /** @description When anything about it last changed. */
+            /** @description When anything about it last changed, other than what the CRM says about its customer. */
             updated_at: components["schemas"]["Timestamp"];
             /**
              * Format: int64
@@ -1954,7 +1954,7 @@ export interface components {
             tags: string[];
             /** @description Whether the requester wrote after you last had it open. */
             unread: boolean;
-            /** @description When anything about it last changed. */
+            /** @description When anything about it last changed, other than what the CRM says about its customer. */
             updated_at: components["schemas"]["Timestamp"];
             /**
              * Format: int64
