@@ -79,7 +79,7 @@ impl Members {
             };
             match known.iter().find(|known| **known == name) {
                 Some(known) => list.push(known),
-                None if matches!(name, "id" | "updated_at" | "merged_into") => {}
+                None if matches!(name, "id" | "updated_at") => {}
                 None => return Err(field.to_owned()),
             }
         }

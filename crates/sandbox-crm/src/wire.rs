@@ -13,8 +13,6 @@ pub fn contact(records: &Records, contact: &Contact) -> Value {
     let mut value = object(contact);
     if let Some(members) = value.as_object_mut() {
         let company = records.companies.get(&contact.company_id);
-        // Of somebody who is there; tombstones have the other's id.
-        members.insert("merged_into".to_owned(), Value::Null);
         members.insert("company".to_owned(), company.map_or(Value::Null, object));
         members.insert("credit_limit".to_owned(), company.map_or(Value::Null, |c| object(&c.credit_limit)));
         members.insert("owner".to_owned(), records.owners.get(&contact.owner_id).map_or(Value::Null, object));

@@ -59,7 +59,7 @@ fn page(mark: Option<PageMark>) -> Question {
 fn only_what_policy_and_match_need_is_selected() {
     assert_eq!(
         request(0, &Question::ByEmail(held("a@b.example"))),
-        "GET /api/v1/contacts?email=a@b.example&fields=company.name,email,full_name,id,merged_into,mobile,other_emails,phone,\
+        "GET /api/v1/contacts?email=a@b.example&fields=company.name,email,full_name,id,mobile,other_emails,phone,\
          updated_at&limit=20"
     );
     assert_eq!(

@@ -16,6 +16,9 @@ pub struct Answer {
     pub record: Option<Pointer>,
     /// Where the id is in a tombstone, if not where it is in a record; for `gone` only.
     pub id: Option<Pointer>,
+    /// Where a tombstone says into which record this one was merged, if ordinary records have no such member; for `gone`
+    /// only.
+    pub merged_into: Option<Pointer>,
     /// Statuses that say "nothing".
     pub empty: Option<Vec<u16>>,
     /// Statuses that say "no such record".

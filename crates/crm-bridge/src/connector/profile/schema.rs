@@ -232,6 +232,11 @@ const TABLES: &[Table] = &[
             ("within", Is("pointer"), "Where the record is in an entry"),
             ("record", Is("pointer"), "Where the record is in an answer for one"),
             ("id", Is("pointer"), "Where the id is in a tombstone, if not where it is in a record"),
+            (
+                "merged_into",
+                Is("pointer"),
+                "Where a tombstone says into which record this one was merged, if ordinary records have no such member",
+            ),
             ("empty", Statuses, "Statuses that say \"nothing\""),
             ("missing", Statuses, "Statuses that say \"no such record\""),
             ("unchanged", Statuses, "Statuses that say \"nothing has changed\""),

@@ -130,23 +130,25 @@ impl Plan {
     /// What is wanted where an answer lists ids: the entry itself, or the member with the id.
     #[must_use]
     pub fn ids(profile: &Profile, limits: Limits) -> Self {
-        Self::ids_at(profile, &profile.person.id, limits)
+        Self::ids_at(profile, &profile.person.id, profile.person.merged_into.as_ref(), limits)
     }
 
     /// What is wanted of tombstones, whose id may stand elsewhere than in a record: then what is no tombstone has none.
     #[must_use]
     pub fn gone(profile: &Profile, limits: Limits) -> Self {
-        let own = profile.person.gone.as_ref().and_then(|gone| gone.answer.as_ref()?.id.as_ref());
-        Self::ids_at(profile, own.unwrap_or(&profile.person.id), limits)
+        let own = profile.person.gone.as_ref().and_then(|gone| gone.answer.as_ref());
+        let id = own.and_then(|answer| answer.id.as_ref()).unwrap_or(&profile.person.id);
+        let merged_into = own.and_then(|answer| answer.merged_into.as_ref());
+        Self::ids_at(profile, id, merged_into.or(profile.person.merged_into.as_ref()), limits)
     }
 
-    fn ids_at(profile: &Profile, id: &Pointer, limits: Limits) -> Self {
+    fn ids_at(profile: &Profile, id: &Pointer, merged_into: Option<&Pointer>, limits: Limits) -> Self {
         let mut builder = Builder::new(profile, limits);
         builder.want_member(id, Target::Id);
         builder.want_entry_itself(Target::Id);
         builder.want_member_if(profile.person.updated_at.as_ref(), Target::UpdatedAt);
         // A tombstone may say where the record went.
-        builder.want_member_if(profile.person.merged_into.as_ref(), Target::MergedInto);
+        builder.want_member_if(merged_into, Target::MergedInto);
         builder.finish()
     }
 

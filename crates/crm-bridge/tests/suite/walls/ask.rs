@@ -8,7 +8,7 @@ use super::ensure;
 use crate::support::{Down, Town, WireCrm, json_answer, status_answer};
 
 /// What the example policy lists, where the sandbox profile finds it, and what finding people takes.
-const SELECTION: &str = "city,company.name,company.website,email,full_name,id,job_title,language,merged_into,mobile,other_emails,phone,\
+const SELECTION: &str = "city,company.name,company.website,email,full_name,id,job_title,language,mobile,other_emails,phone,\
                          service_level,support_until,time_zone,updated_at";
 
 pub(super) async fn selection(down: Down) -> Result<(), String> {

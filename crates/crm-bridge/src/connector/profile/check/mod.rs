@@ -266,11 +266,14 @@ impl Checker<'_> {
             self.template(purpose, place, spot, template);
         }
         self.holes_of(purpose, place, operation);
-        let own_id = operation.answer.as_ref().is_some_and(|answer| answer.id.is_some());
+        let of_tombstones = operation
+            .answer
+            .as_ref()
+            .is_some_and(|answer| answer.id.is_some() || answer.merged_into.is_some());
         self.require(
-            !own_id || purpose == Purpose::Gone,
+            !of_tombstones || purpose == Purpose::Gone,
             place,
-            "`id` in an answer belongs to `person.gone`",
+            "`id` and `merged_into` in an answer belong to `person.gone`",
         );
         if purpose == Purpose::Activity {
             self.require(operation.body.is_some(), place, "an activity is posted");
