@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use crm_bridge::connector::profile::{BUILT_IN, Profile};
-use crm_bridge::connector::sketch::{Known, Proof, Sketch, sketch};
+use crm_bridge::connector::sketch::{Known, Proof, Samples, Sketch, sketch};
 
 /// Largest sample.
 const SAMPLE_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -25,6 +25,9 @@ pub(crate) struct NewArguments {
     /// A file with one answer of the CRM as JSON, a list of people or one of them. It is read for its shape; no value is kept
     #[arg(long, value_name = "FILE")]
     sample: Option<PathBuf>,
+    /// Where the sample is a list: a file with one answer for a single person, to see what stands around the record
+    #[arg(long, value_name = "FILE", requires = "sample")]
+    one: Option<PathBuf>,
     /// Address of the CRM, what stands before the paths
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
@@ -46,6 +49,9 @@ pub(crate) struct NewArguments {
     /// The one for the number of records a page; "" if there is none [default: per_page]
     #[arg(long, value_name = "NAME")]
     size_parameter: Option<String>,
+    /// The one that asks for another page [default: page, offset or cursor, as the sample shows]
+    #[arg(long, value_name = "NAME")]
+    page_parameter: Option<String>,
     /// The one that says which members to send, with commas between, if there is one
     #[arg(long, value_name = "NAME")]
     select_parameter: Option<String>,
@@ -61,6 +67,7 @@ impl NewArguments {
             phone_parameter: self.phone_parameter.clone(),
             changed_parameter: self.changed_parameter.clone(),
             size_parameter: self.size_parameter.clone(),
+            page_parameter: self.page_parameter.clone(),
             select_parameter: self.select_parameter.clone(),
         }
     }
@@ -74,6 +81,7 @@ impl NewArguments {
             &known.phone_parameter,
             &known.changed_parameter,
             &known.size_parameter,
+            &known.page_parameter,
             &known.select_parameter,
             &self.title,
         ];
@@ -118,14 +126,27 @@ pub(super) fn run(arguments: &NewArguments) -> Result<ExitCode> {
 
 fn begin(arguments: &NewArguments, name: &str) -> Result<Sketch> {
     let asks = arguments.says_nothing() && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-    let (title, known, sample) = if asks {
+    let said = if asks {
         ask(name, &mut std::io::stdin().lock())?
     } else {
-        let sample = arguments.sample.as_deref().map(read_sample).transpose()?;
-        (arguments.title.clone(), arguments.known(), sample)
+        Said {
+            title: arguments.title.clone(),
+            known: arguments.known(),
+            list: arguments.sample.as_deref().map(read_sample).transpose()?,
+            one: arguments.one.as_deref().map(read_sample).transpose()?,
+        }
     };
-    let title = title.unwrap_or_else(|| "A REST CRM".to_owned());
-    sketch(name, &title, &known, sample.as_ref()).map_err(anyhow::Error::msg)
+    let title = said.title.unwrap_or_else(|| "A REST CRM".to_owned());
+    let samples = Samples { list: said.list.as_ref(), one: said.one.as_ref() };
+    sketch(name, &title, &said.known, samples).map_err(anyhow::Error::msg)
+}
+
+/// What the person who connects the CRM says.
+struct Said {
+    title: Option<String>,
+    known: Known,
+    list: Option<serde_json::Value>,
+    one: Option<serde_json::Value>,
 }
 
 fn read_sample(file: &Path) -> Result<serde_json::Value> {
@@ -141,7 +162,7 @@ fn read_sample(file: &Path) -> Result<serde_json::Value> {
 }
 
 /// Asks on the terminal; an empty line takes what stands in brackets.
-fn ask(name: &str, input: &mut impl BufRead) -> Result<(Option<String>, Known, Option<serde_json::Value>)> {
+fn ask(name: &str, input: &mut impl BufRead) -> Result<Said> {
     println!(
         "A few questions; Enter takes what stands in brackets. Everything can be changed in the file later.\n"
     );
@@ -165,7 +186,7 @@ fn ask(name: &str, input: &mut impl BufRead) -> Result<(Option<String>, Known, O
             Err(sentence) => println!("{sentence}"),
         }
     };
-    let list = line("Path of the list of people", "/contacts")?;
+    let path = line("Path of the list of people", "/contacts")?;
     println!("Now the names of its parameters; a dash means that there is none.");
     let mut parameter = |question: &str, usual: &str| -> Result<Option<String>> {
         let text = line(question, usual)?;
@@ -175,29 +196,37 @@ fn ask(name: &str, input: &mut impl BufRead) -> Result<(Option<String>, Known, O
     let phone_parameter = parameter("  finds people by their number", "phone")?;
     let changed_parameter = parameter("  what has changed since", "updated_since")?;
     let size_parameter = parameter("  records a page", "per_page")?;
+    let page_parameter = parameter("  another page, if it has one", "as the sample shows")?;
+    let page_parameter = page_parameter.filter(|name| name != "as the sample shows");
     let select_parameter = parameter("  which members to send, with commas between", "-")?;
-    let sample = loop {
-        let file = line("A file with one answer of the CRM (JSON), made with curl", "none")?;
+    let mut sample = |question: &str| loop {
+        let file = line(question, "none")?;
         if file == "none" {
-            break None;
+            return Ok::<_, anyhow::Error>(None);
         }
         match read_sample(Path::new(&file)) {
-            Ok(sample) => break Some(sample),
+            Ok(sample) => return Ok(Some(sample)),
             Err(error) => println!("{error:#}"),
         }
+    };
+    let list = sample("A file with an answer of the CRM (JSON), made with curl: a list of people")?;
+    let one = match list {
+        Some(_) => sample("A file with its answer for one of them")?,
+        None => None,
     };
     let known = Known {
         base_url: Some(base_url),
         proof: Some(proof),
-        list: Some(list),
+        list: Some(path),
         email_parameter,
         phone_parameter,
         changed_parameter,
         size_parameter,
+        page_parameter,
         select_parameter,
     };
     println!();
-    Ok((Some(title), known, sample))
+    Ok(Said { title: Some(title), known, list, one })
 }
 
 /// A profile that ships under another name and title.

@@ -37,6 +37,13 @@ impl Lines {
         }
     }
 
+    /// Puts a comment at the end of a table's own lines.
+    pub(super) fn remark(&mut self, table: &str, text: &str) {
+        if let Some((_, end)) = self.table(table) {
+            self.0.insert(end, format!("# {text}"));
+        }
+    }
+
     /// Gives a table other lines.
     pub(super) fn fill(&mut self, table: &str, lines: Vec<String>) {
         if let Some((begin, end)) = self.table(table) {

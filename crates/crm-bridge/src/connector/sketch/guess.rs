@@ -1,12 +1,12 @@
 //! Which member of a record is which, by its name and by what its values look like. The deny lexicon is asked first: what it
 //! knows is listed as denied and never proposed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::edit::{Lines, quoted};
-use super::sample::{Form, Leaf, Shown, look};
+use super::edit::quoted;
+use super::sample::{Form, Leaf, Shown, look, record_in};
 use crate::connector::pointer::Pointer;
 use crate::policy::lexicon::opaque::is_opaque_path;
 use crate::policy::lexicon::{Finding, Lexicon};
@@ -37,6 +37,44 @@ const COMPANY_OBJECTS: &[&str] = &[
     "firma",
     "unternehmen",
 ];
+const WHOLE: &[&str] = &[
+    "name",
+    "full name",
+    "fullname",
+    "display name",
+    "displayname",
+    "nome completo",
+    "nombre completo",
+    "nom complet",
+    "фио",
+];
+const FIRST: &[&str] = &[
+    "first name",
+    "firstname",
+    "given name",
+    "given",
+    "forename",
+    "vorname",
+    "prénom",
+    "prenom",
+    "nombre",
+    "nome",
+    "имя",
+];
+const LAST: &[&str] = &[
+    "last name",
+    "lastname",
+    "family name",
+    "family",
+    "surname",
+    "nachname",
+    "nom",
+    "apellido",
+    "apellidos",
+    "sobrenome",
+    "cognome",
+    "фамилия",
+];
 const IDS: &[&str] = &["id", "uid", "uuid", "guid", "contact id", "client id", "person id", "key"];
 const CHANGED: &[&str] = &[
     "updated at",
@@ -52,21 +90,48 @@ const CHANGED: &[&str] = &[
     "geaendert am",
     "geändert am",
     "aktualisiert am",
+    "modifié le",
+    "actualizado",
+    "modificado",
+    "atualizado em",
+    "alterado em",
+    "изменен",
+    "изменён",
+    "обновлено",
 ];
+
+/// What stands around the records about the other pages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Pages {
+    /// Nothing: then it may stand in a header.
+    Unsaid,
+    /// Where the next page begins, or its address.
+    Cursor(String),
+    NextLink(String),
+    /// A number of the page, and what the first has.
+    Numbered(u8),
+    /// How many records are left out before.
+    Offset,
+}
 
 /// What a sample seems to be.
 pub(super) struct Guess {
-    shown: Shown,
+    pub(super) shown: Shown,
+    pub(super) pages: Pages,
+    /// Where the record is in an answer for one, if such an answer was shown.
+    pub(super) record: Option<String>,
     /// Path and why, shortest paths first.
-    denied: Vec<(String, Finding)>,
-    opaque: Vec<String>,
-    fields: BTreeMap<&'static str, String>,
-    company: Option<(String, BTreeMap<&'static str, String>)>,
-    emails: Vec<String>,
-    phones: Vec<String>,
-    id: Option<String>,
-    changed: Option<(String, Form)>,
-    unused: Vec<String>,
+    pub(super) denied: Vec<(String, Finding)>,
+    pub(super) opaque: Vec<String>,
+    pub(super) fields: BTreeMap<&'static str, String>,
+    pub(super) company: Option<(String, BTreeMap<&'static str, String>)>,
+    pub(super) emails: Vec<String>,
+    pub(super) phones: Vec<String>,
+    pub(super) id: Option<String>,
+    pub(super) changed: Option<(String, Form)>,
+    pub(super) unused: Vec<String>,
+    /// Lists of texts that nothing is taken from: what a list of notes looks like, whatever it is called.
+    pub(super) text_lists: Vec<String>,
 }
 
 /// The words of a name, in lower case with blanks between: `updatedAt`, `updated_at` and `Updated-At` are one.
@@ -85,11 +150,11 @@ fn words(name: &str) -> String {
     out.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn last_words(leaf: &Leaf) -> String {
+pub(super) fn last_words(leaf: &Leaf) -> String {
     leaf.path.last().map(|name| words(name)).unwrap_or_default()
 }
 
-fn pointer(path: &[String]) -> String {
+pub(super) fn pointer(path: &[String]) -> String {
     path.iter().map(|name| format!("/{name}")).collect()
 }
 
@@ -107,12 +172,35 @@ fn source(leaf: &Leaf) -> String {
     format!("{{ {} }}", parts.join(", "))
 }
 
+/// Reads what stands around the records: a place where the next page begins is surer than a number of a page.
+fn pages_of(around: &[Leaf], answer: &Value) -> Pages {
+    let name = |leaf: &Leaf| leaf.path.iter().map(|part| words(part)).collect::<Vec<_>>().join(" ");
+    let is_next = |leaf: &&Leaf| {
+        name(leaf).split(' ').any(|word| word == "next")
+            && matches!(leaf.form, Form::Text | Form::Number | Form::Address)
+    };
+    if let Some(next) = around.iter().find(is_next) {
+        let at = pointer(&next.path);
+        return if next.form == Form::Address { Pages::NextLink(at) } else { Pages::Cursor(at) };
+    }
+    let called = |names: &[&str]| {
+        around.iter().find(|leaf| leaf.form == Form::Number && names.contains(&last_words(leaf).as_str()))
+    };
+    if let Some(leaf) =
+        called(&["page", "current page", "page number", "pagina", "página", "seite", "страница"])
+    {
+        let is_zero = answer.pointer(&pointer(&leaf.path)).and_then(Value::as_u64) == Some(0);
+        return Pages::Numbered(if is_zero { 0 } else { 1 });
+    }
+    if called(&["offset", "skip", "start"]).is_some() { Pages::Offset } else { Pages::Unsaid }
+}
+
 impl Guess {
-    /// Looks at an answer.
+    /// Looks at an answer with a list, or with one record; `one` is an answer for one record beside a list.
     ///
     /// # Errors
     /// A sentence.
-    pub(super) fn of(answer: &Value) -> Result<Self, String> {
+    pub(super) fn of(answer: &Value, one: Option<&Value>) -> Result<Self, String> {
         let nothing =
             "the sample has neither a list of records nor a record: give one answer of the CRM as JSON";
         let mut shown = look(answer).ok_or(nothing)?;
@@ -122,7 +210,20 @@ impl Guess {
             return Err(nothing.to_owned());
         }
         let lexicon = Lexicon::with(&[])?;
+        let record = match one {
+            None => None,
+            Some(one) => {
+                let members: BTreeSet<&str> =
+                    shown.leaves.iter().filter_map(|leaf| leaf.path.first()).map(String::as_str).collect();
+                let path = record_in(one, &members).ok_or(
+                    "the answer with one record has no member of those that the list's records have",
+                )?;
+                Some(pointer(&path))
+            }
+        };
         let mut guess = Self {
+            pages: pages_of(&shown.around, answer),
+            record,
             shown,
             denied: Vec::new(),
             opaque: Vec::new(),
@@ -133,6 +234,7 @@ impl Guess {
             id: None,
             changed: None,
             unused: Vec::new(),
+            text_lists: Vec::new(),
         };
         guess.deny(&lexicon);
         let usable: Vec<Leaf> =
@@ -248,6 +350,12 @@ impl Guess {
             self.company = Some((at, fields));
         }
         let unused = clear.iter().filter(|leaf| !used.contains(leaf) && leaf.form != Form::Nothing);
+        let outer =
+            |leaf: &&&Leaf| leaf.list.map(|length| leaf.path.get(..length).unwrap_or_default().join("."));
+        let lists_used: BTreeSet<String> = used.iter().filter_map(|leaf| outer(&leaf)).collect();
+        let texts = unused.clone().filter(|leaf| leaf.form == Form::Text).filter_map(|leaf| outer(&leaf));
+        self.text_lists =
+            texts.filter(|path| !lists_used.contains(path)).collect::<BTreeSet<_>>().into_iter().collect();
         self.unused = unused.map(|leaf| pointer(&leaf.path)).collect();
         self.unused.sort_unstable();
         self.unused.dedup();
@@ -261,10 +369,10 @@ impl Guess {
             };
             own.iter().find(is).copied()
         };
-        let first = of(&["first name", "firstname", "given name", "given", "forename", "vorname"]);
-        let last = of(&["last name", "lastname", "family name", "family", "surname", "nachname"]);
+        let first = of(FIRST);
+        let last = of(LAST);
         // A name further inside is the name of something else.
-        let whole = of(&["name", "full name", "fullname", "display name", "displayname"]).filter(|leaf| {
+        let whole = of(WHOLE).filter(|leaf| {
             leaf.path.len() == 1 || leaf.path.first().is_some_and(|outer| words(outer) == "name")
         });
         let source = match (whole, first, last) {
@@ -275,6 +383,11 @@ impl Guess {
             (None, Some(first), Some(last)) => {
                 used.extend([first, last]);
                 format!("{{ join = [{}, {}] }}", quoted(&pointer(&first.path)), quoted(&pointer(&last.path)))
+            }
+            // `nome`, `имя`: alone it is the whole name.
+            (None, Some(first), None) => {
+                used.push(first);
+                source(first)
             }
             _ => return,
         };
@@ -291,120 +404,13 @@ impl Guess {
         self.changed.is_some()
     }
 
-    /// What stands around the records and says where the next page begins: a cursor or a link.
-    fn next(&self) -> Option<(&Leaf, bool)> {
-        let is_next = |leaf: &&Leaf| {
-            let name = leaf.path.iter().map(|part| words(part)).collect::<Vec<_>>().join(" ");
-            name.split(' ').any(|word| word == "next")
-                && matches!(leaf.form, Form::Text | Form::Number | Form::Address)
-        };
-        let leaf = self.shown.around.iter().find(is_next)?;
-        Some((leaf, leaf.form == Form::Address))
-    }
-
-    /// The parameter of the next page's cursor, if the sample shows that there is one.
-    pub(super) fn page_parameter(&self) -> Option<(String, String)> {
-        let (_, is_link) = self.next()?;
-        (!is_link).then(|| ("cursor".to_owned(), "{cursor}".to_owned()))
-    }
-
-    /// Fills the template in.
-    pub(super) fn write(&self, lines: &mut Lines) {
-        lines.set("answer", "records", Some(&quoted(&pointer(&self.shown.records))));
-        if let Some((next, is_link)) = self.next() {
-            lines.set("paging", "kind", Some(if is_link { "\"next-link\"" } else { "\"cursor\"" }));
-            lines.set("paging", "next", Some(&quoted(&pointer(&next.path))));
+    /// The usual name of the parameter that asks for another page, and what stands in it.
+    pub(super) fn page_parameter(&self) -> Option<(&'static str, &'static str)> {
+        match self.pages {
+            Pages::Unsaid | Pages::NextLink(_) => None,
+            Pages::Cursor(_) => Some(("cursor", "{cursor}")),
+            Pages::Numbered(_) => Some(("page", "{page}")),
+            Pages::Offset => Some(("offset", "{offset}")),
         }
-        let is_total = |leaf: &&Leaf| {
-            let counts = ["total", "count", "total count", "totalcount", "total size"];
-            leaf.form == Form::Number && counts.contains(&last_words(leaf).as_str())
-        };
-        if let Some(total) = self.shown.around.iter().find(is_total) {
-            lines.set("paging", "total", Some(&quoted(&pointer(&total.path))));
-        }
-        if let Some(id) = &self.id {
-            lines.set("person", "id", Some(&quoted(id)));
-        }
-        let changed = self.changed.as_ref().map(|(at, _)| quoted(at));
-        lines.set("person", "updated_at", changed.as_deref());
-        let format = match self.changed.as_ref().map(|(_, form)| *form) {
-            Some(Form::DateTime) => "\"date-time\"",
-            Some(Form::UnixS) => "\"unix-s\"",
-            Some(Form::UnixMs) => "\"unix-ms\"",
-            _ => "\"rfc3339\"",
-        };
-        lines.set("time", "format", Some(format));
-        let several = |places: &[String]| match places {
-            [one] => one.clone(),
-            several => format!("[{}]", several.join(", ")),
-        };
-        if !self.emails.is_empty() {
-            lines.set("person.match", "email", Some(&several(&self.emails)));
-        }
-        let phones = self.has_phone().then(|| several(&self.phones));
-        lines.set("person.match", "phone", phones.as_deref());
-        let line = |(name, source): (&&'static str, &String)| format!("{name:<15} = {source}");
-        let mut fields: Vec<String> = self.fields.iter().map(line).collect();
-        for name in &self.opaque {
-            let at = format!("{{ at = {}, label = \"what people see in the CRM\" }}", quoted(name));
-            fields.push(format!("# a name that says nothing; if support needs it: … = {at}"));
-        }
-        if !self.unused.is_empty() {
-            fields.push(format!("# not used: {}", self.unused.join(" ")));
-        }
-        lines.fill("person.fields", fields);
-        match &self.company {
-            Some((at, fields)) => {
-                lines.set("company", "at", Some(&quoted(&format!("/{at}"))));
-                lines.fill("company.fields", fields.iter().map(line).collect());
-            }
-            None => {
-                lines.remove("company.fields");
-                lines.remove("company");
-            }
-        }
-        let denied = self.denied.iter().map(|(path, finding)| {
-            let why = if finding.severity == crate::policy::lexicon::Severity::Hard {
-                "never shown"
-            } else {
-                "take it out only if support needs it and the policy says why"
-            };
-            format!("    {}, # {} ({}): {why}", quoted(path), finding.word, finding.group)
-        });
-        let denied: Vec<String> = denied.collect();
-        let mut deny = vec!["words = []".to_owned(), "paths = [".to_owned()];
-        deny.extend(denied);
-        deny.push("]".to_owned());
-        lines.fill("deny", deny);
-    }
-
-    /// What was understood, for the person at the terminal. Names of members only.
-    pub(super) fn notes(&self) -> Vec<String> {
-        let mut notes = vec![format!(
-            "records at \"{}\", {} members in them",
-            pointer(&self.shown.records),
-            self.shown.leaves.len()
-        )];
-        let found: Vec<&str> = self.fields.keys().copied().collect();
-        notes.push(format!("fields found: {}", found.join(", ")));
-        let missing = [
-            (self.id.is_none(), "no id was recognised: set `id` in [person]"),
-            (self.emails.is_empty(), "no mail address was seen: set `email` in [person.match]"),
-            (
-                !self.has_times(),
-                "no time of change was recognised: without one a copy is compared as a whole",
-            ),
-            (!self.fields.contains_key("name"), "no name was recognised: set `name` in [person.fields]"),
-        ];
-        notes
-            .extend(missing.iter().filter(|(is_missing, _)| *is_missing).map(|(_, note)| (*note).to_owned()));
-        if !self.denied.is_empty() {
-            let names: Vec<&str> = self.denied.iter().map(|(path, _)| path.as_str()).collect();
-            notes.push(format!("denied, see [deny]: {}", names.join(", ")));
-        }
-        if !self.opaque.is_empty() {
-            notes.push(format!("names that say nothing: {}", self.opaque.join(", ")));
-        }
-        notes
     }
 }

@@ -2,6 +2,7 @@
 //! answer of the CRM, become a filled-in template with its comments. What it can't know stays as the template has it.
 
 mod edit;
+mod fill;
 mod guess;
 mod sample;
 
@@ -63,6 +64,8 @@ pub struct Known {
     pub changed_parameter: Option<String>,
     /// The parameter for the number of records a page; empty: there is none.
     pub size_parameter: Option<String>,
+    /// The parameter that asks for another page, where pages have numbers, offsets or cursors.
+    pub page_parameter: Option<String>,
     /// The parameter that says which members to send, with commas between.
     pub select_parameter: Option<String>,
 }
@@ -76,16 +79,25 @@ pub struct Sketch {
     pub notes: Vec<String>,
 }
 
-/// Begins a profile. `sample` is an answer of the CRM: a list of people, or one of them.
+/// Answers of the CRM that are read for their shape.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Samples<'a> {
+    /// A list of people, or one of them.
+    pub list: Option<&'a Value>,
+    /// One of them, where the first is a list: what stands around it.
+    pub one: Option<&'a Value>,
+}
+
+/// Begins a profile.
 ///
 /// # Errors
 /// A sentence.
-pub fn sketch(name: &str, title: &str, known: &Known, sample: Option<&Value>) -> Result<Sketch, String> {
+pub fn sketch(name: &str, title: &str, known: &Known, samples: Samples<'_>) -> Result<Sketch, String> {
     let (_, template) =
         BUILT_IN.iter().find(|(built_in, _)| *built_in == TEMPLATE).ok_or("the template is missing")?;
-    let guess = match sample {
+    let guess = match samples.list {
         None => None,
-        Some(sample) => Some(Guess::of(sample)?),
+        Some(list) => Some(Guess::of(list, samples.one)?),
     };
     let mut lines = Lines::new(template);
     lines.set("profile", "name", Some(&quoted(name)));
@@ -95,13 +107,14 @@ pub fn sketch(name: &str, title: &str, known: &Known, sample: Option<&Value>) ->
     if let Some(guess) = &guess {
         guess.write(&mut lines);
     }
-    requests(&mut lines, known, guess.as_ref());
+    let left_out = requests(&mut lines, known, guess.as_ref());
     let text = lines.text();
     if let Err(errors) = Profile::load(&text) {
         let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
         return Err(format!("the profile would have errors: {}", errors.join("; ")));
     }
-    Ok(Sketch { text, notes: guess.map(|guess| guess.notes()).unwrap_or_default() })
+    let notes = guess.map(|guess| guess.notes()).unwrap_or_default().into_iter().chain(left_out);
+    Ok(Sketch { text, notes: notes.collect() })
 }
 
 fn who(lines: &mut Lines, known: &Known) {
@@ -139,20 +152,22 @@ fn who(lines: &mut Lines, known: &Known) {
     }
 }
 
-/// Part 7: what can be asked.
-fn requests(lines: &mut Lines, known: &Known, guess: Option<&Guess>) {
+/// Part 7: what can be asked. Answers a line for each that was asked for and had to be left out.
+fn requests(lines: &mut Lines, known: &Known, guess: Option<&Guess>) -> Vec<String> {
     let asked = |given: &Option<String>, usual: &str| {
         let name = given.as_deref().unwrap_or(usual).trim();
         (!name.is_empty()).then(|| name.to_owned())
     };
     if known.list.is_none() && guess.is_none() {
-        return;
+        return Vec::new();
     }
     let list = known.list.as_deref().unwrap_or("/contacts").trim_end_matches('/');
     let list = if list.starts_with('/') { list.to_owned() } else { format!("/{list}") };
     let size = asked(&known.size_parameter, "per_page").map(|name| (name, "{size}".to_owned()));
     let select = asked(&known.select_parameter, "").map(|name| (name, "{select:comma}".to_owned()));
-    let page = guess.and_then(Guess::page_parameter);
+    let page = guess
+        .and_then(Guess::page_parameter)
+        .and_then(|(usual, hole)| Some((asked(&known.page_parameter, usual)?, hole.to_owned())));
     let request = |path: &str, parameters: Vec<(String, String)>| {
         let query: Vec<String> =
             parameters.iter().map(|(name, value)| format!("{} = {}", quoted(name), quoted(value))).collect();
@@ -170,17 +185,30 @@ fn requests(lines: &mut Lines, known: &Known, guess: Option<&Guess>) {
     lines.set("person", "one", Some(&one));
     let email = line(by(asked(&known.email_parameter, "email"), "value", false));
     lines.set("person", "by_email", email.as_deref());
-    let phone = by(asked(&known.phone_parameter, "phone"), "value", false);
-    let phone = line(phone.filter(|_| guess.is_none_or(Guess::has_phone)));
-    lines.set("person", "by_phone", phone.as_deref());
+    let phone = line(by(asked(&known.phone_parameter, "phone"), "value", false));
+    let mut left_out = Vec::new();
+    // What the person said is kept in sight where the sample does not show what it needs.
+    let mut only_with = |is_shown: bool, is_said: bool, key: &str, needs: &str, line: Option<String>| {
+        let shown = line.as_ref().filter(|_| is_shown);
+        lines.set("person", key, shown.map(String::as_str));
+        if let (true, false, Some(line)) = (is_said, is_shown, &line) {
+            lines.remark("person", &format!("{key} = {line}   # needs {needs}"));
+            left_out.push(format!(
+                "`{key}` stands in the file as a comment: it needs {needs}, which the sample does not show"
+            ));
+        }
+    };
+    let said = |given: &Option<String>| given.as_ref().is_some_and(|name| !name.trim().is_empty());
+    let (has_phone, has_times) = (guess.is_none_or(Guess::has_phone), guess.is_none_or(Guess::has_times));
+    only_with(has_phone, said(&known.phone_parameter), "by_phone", "`phone` in [person.match]", phone);
+    let changed = line(by(asked(&known.changed_parameter, "updated_since"), "since", true));
+    only_with(has_times, said(&known.changed_parameter), "changed", "`updated_at` in [person]", changed);
     let all = request(&list, size.clone().into_iter().chain(page.clone()).chain(select.clone()).collect());
     lines.set("person", "page", Some(&all));
-    let changed = by(asked(&known.changed_parameter, "updated_since"), "since", true);
-    let changed = line(changed.filter(|_| guess.is_none_or(Guess::has_times)));
-    lines.set("person", "changed", changed.as_deref());
     if select.is_some() {
         lines.set("select", "none", None);
     }
+    left_out
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! What one answer of a CRM shows of its shape: where the records are, what is in them, and around them. Values are looked
 //! at for their form and forgotten.
 
+use std::collections::{BTreeSet, VecDeque};
+
 use serde_json::Value;
 
 /// Records of a sample that are looked at.
@@ -151,11 +153,33 @@ fn which(entry: &Value) -> Option<(String, String)> {
         "work", "office", "business", "mobile", "cell", "home", "private", "main", "email", "mail", "phone",
         "fax",
     ];
-    entry.as_object()?.iter().find_map(|(name, value)| {
-        let word = value.as_str()?;
-        let says_kind = matches!(name.to_lowercase().as_str(), "type" | "kind" | "label" | "usage");
-        (says_kind && WORDS.contains(&word.to_lowercase().as_str())).then(|| (name.clone(), word.to_owned()))
+    // A label is what people see, often in their language: the last resort.
+    const MEMBERS: &[&str] = &["type", "kind", "usage", "label"];
+    let members = entry.as_object()?;
+    MEMBERS.iter().find_map(|member| {
+        let (name, value) = members.iter().find(|(name, _)| name.to_lowercase() == *member)?;
+        let word = value.as_str().filter(|word| WORDS.contains(&word.to_lowercase().as_str()))?;
+        Some((name.clone(), word.to_owned()))
     })
+}
+
+/// Where the record is in an answer for one: the outermost object that has most of these members.
+pub(super) fn record_in(answer: &Value, members: &BTreeSet<&str>) -> Option<Vec<String>> {
+    let mut best: Option<(usize, Vec<String>)> = None;
+    let mut next = VecDeque::from([(Vec::new(), answer)]);
+    while let Some((path, value)) = next.pop_front() {
+        let Some(object) = value.as_object() else { continue };
+        let known = object.keys().filter(|name| members.contains(name.as_str())).count();
+        if known > best.as_ref().map_or(0, |(most, _)| *most) {
+            best = Some((known, path.clone()));
+        }
+        if path.len() < DEPTH_MAX {
+            next.extend(
+                object.iter().map(|(name, value)| ([&path[..], std::slice::from_ref(name)].concat(), value)),
+            );
+        }
+    }
+    best.map(|(_, path)| path)
 }
 
 fn form_of(value: &Value) -> Form {

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::connector::pointer::Pointer;
 use crate::connector::profile::operation::Operation;
+use crate::connector::profile::paging::PagingKind;
 use crate::policy::Entity;
 
 fn contora() -> Value {
@@ -25,7 +26,8 @@ fn contora() -> Value {
 }
 
 fn begun(known: &Known, sample: &Value) -> (String, Profile) {
-    let sketch = sketch("contora", "Contora \"CRM\"", known, Some(sample)).unwrap();
+    let sketch =
+        sketch("contora", "Contora \"CRM\"", known, Samples { list: Some(sample), one: None }).unwrap();
     let profile = Profile::load(&sketch.text).unwrap();
     for note in &sketch.notes {
         assert!(!note.contains('@') && !note.contains("Volga") && !note.contains("55"), "a value: {note}");
@@ -94,10 +96,13 @@ fn a_bare_list_and_a_single_record_will_do_and_what_is_not_there_is_said() {
     let (_, profile) = begun(&known, &list[1]);
     assert_eq!(profile.answer.records, Some(Pointer::default()));
     for sample in [json!(null), json!(5), json!([]), json!([1, 2]), json!({})] {
-        assert!(sketch("x", "X", &known, Some(&sample)).is_err(), "{sample}");
+        assert!(sketch("x", "X", &known, Samples { list: Some(&sample), one: None }).is_err(), "{sample}");
     }
     let odd = json!([{ "a b": 1, "*": { "/": "x@example.org" }, "~": [] }]);
-    assert!(sketch("x", "X", &known, Some(&odd)).is_err(), "nothing that a profile can name");
+    assert!(
+        sketch("x", "X", &known, Samples { list: Some(&odd), one: None }).is_err(),
+        "nothing that a profile can name"
+    );
 }
 
 #[test]
@@ -125,6 +130,58 @@ fn every_way_to_say_who_asks_makes_a_profile_that_loads() {
     for wrong in ["", "Bearer x", "header:", "client-credentials:token", "basic:x"] {
         assert!(wrong.parse::<Proof>().is_err(), "{wrong}");
     }
-    let plain = sketch("x", "X", &Known::default(), None).unwrap();
+    let plain = sketch("x", "X", &Known::default(), Samples::default()).unwrap();
     assert!(Profile::load(&plain.text).unwrap().select.none);
+}
+
+#[test]
+fn pages_the_envelope_of_one_record_and_lists_of_texts_are_seen() {
+    let list = json!({
+        "dados": { "clientes": [{
+            "id": 7, "nome": "A", "email": "a@example.org", "observacoes": ["rang in May"],
+            "fones": [{ "label": "Work", "type": "office", "fone": "+55 11 5555-0101" }],
+        }] },
+        "paging": { "page": 0, "pages": 4, "total_items": 31, "has_more": true },
+    });
+    let one = json!({ "dados": { "cliente": list["dados"]["clientes"][0].clone() }, "id": 1 });
+    let known = Known {
+        list: Some("/clientes".to_owned()),
+        changed_parameter: Some("alterado_desde".to_owned()),
+        page_parameter: Some("pagina".to_owned()),
+        ..Known::default()
+    };
+    let begun = |known: &Known, one| sketch("x", "X", known, Samples { list: Some(&list), one }).unwrap();
+    let sketch = begun(&known, Some(&one));
+    let profile = Profile::load(&sketch.text).unwrap();
+    let at = |path: &str| Some(Pointer::try_from(path.to_owned()).unwrap());
+    assert_eq!(
+        (&profile.answer.records, &profile.answer.record),
+        (&at("/dados/clientes"), &at("/dados/cliente"))
+    );
+    assert_eq!((profile.paging.kind, profile.paging.first), (PagingKind::Page, 0));
+    assert_eq!(
+        (&profile.paging.total, &profile.paging.more),
+        (&at("/paging/total_items"), &at("/paging/has_more"))
+    );
+    assert!(profile.person.page.query.contains_key("pagina"), "{}", sketch.text);
+    assert!(
+        sketch.text.contains("where = { 'type' = 'office' }") || sketch.text.contains("type\" = \"office"),
+        "{}",
+        sketch.text
+    );
+    assert!(profile.deny.paths.contains(&"observacoes".to_owned()), "{:?}", profile.deny.paths);
+    // What was said of changes is not lost, though no record says when it was changed.
+    assert!(profile.person.changed.is_none() && sketch.text.contains("# changed = "), "{}", sketch.text);
+    assert!(
+        sketch.text.contains("alterado_desde") && sketch.notes.iter().any(|note| note.contains("`changed`"))
+    );
+    assert_eq!(profile.sources(Entity::Person, "name")[0].paths(), [["nome"]]);
+    assert!(!sketch.notes.iter().any(|note| note.contains("--one")));
+    assert!(begun(&known, None).notes.iter().any(|note| note.contains("--one")), "an envelope is likely");
+    let unasked = begun(&Known { changed_parameter: None, ..known }, Some(&one));
+    assert!(!unasked.text.contains("# changed = "), "{}", unasked.text);
+    let foreign = json!({ "message": "hello" });
+    let refused =
+        super::sketch("x", "X", &Known::default(), Samples { list: Some(&list), one: Some(&foreign) });
+    assert!(refused.unwrap_err().contains("one record"));
 }
