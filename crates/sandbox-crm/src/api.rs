@@ -305,6 +305,14 @@ struct GoneQuery {
 async fn list_gone(app: Data<App>, request: HttpRequest) -> HttpResponse {
     answer(&app, &request, |_, ask| {
         let query: GoneQuery = ask.query()?;
+        let kept = app
+            .conduct
+            .get()
+            .gone_kept_s
+            .map(|seconds| app.now() - std::time::Duration::from_secs(seconds.into()));
+        if let Some(kept) = kept.filter(|kept| query.since.is_none_or(|since| since < *kept)) {
+            return Err(Refusal::bad(format!("since: nothing from before {kept} is kept")));
+        }
         let mut items: Vec<Tombstone> = app.gone.since(query.since);
         if let Some(crowd) = &app.crowd {
             let removed = crowd.removed_since(query.since).into_iter();

@@ -13,6 +13,9 @@ pub struct Behaviour {
     pub ignore_fields: bool,
     /// Say nothing of who was erased or merged.
     pub forgets_the_gone: bool,
+    /// Refuse to tell who was erased or merged since a time longer ago than this, as CRMs do that keep tombstones for some
+    /// days only.
+    pub gone_kept_s: Option<u32>,
     /// How long this CRM thinks before it answers a call of the API.
     pub delay_ms: u64,
     /// What goes wrong.

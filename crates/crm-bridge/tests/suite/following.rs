@@ -192,6 +192,31 @@ fn reconciliation_finds_who_is_gone_without_a_word() {
 }
 
 #[test]
+fn a_crm_that_keeps_tombstones_for_some_days_only_is_followed_after_a_longer_time() {
+    block_on(async {
+        for copy in [false, true] {
+            let years = Years::new(copy, None).await;
+            let contacts = years.town.contacts().await;
+            let customer_ref = years.town.matched(1, contacts[0]["email"].as_str().unwrap()).await;
+            years.town.behave(json!({ "gone_kept_s": 5 * 86_400 })).await;
+            years.run().await;
+            // The bridge is away, and somebody is erased meanwhile.
+            years.town.erase_contact(contacts[0]["id"].as_str().unwrap()).await;
+            years.pass(6 * 86_400);
+            let erased = years.run().await.erased + years.run().await.erased;
+            assert_eq!(erased, 1, "copy: {copy}");
+            assert_eq!(years.town.card(1, &customer_ref, ViewerRole::Line1).await.0, 410);
+            // From then on tombstones are told again.
+            let second = years.town.matched(2, contacts[1]["email"].as_str().unwrap()).await;
+            years.town.erase_contact(contacts[1]["id"].as_str().unwrap()).await;
+            years.pass(60);
+            assert_eq!(years.run().await.erased, 1, "copy: {copy}");
+            assert_eq!(years.town.card(2, &second, ViewerRole::Line1).await.0, 410);
+        }
+    });
+}
+
+#[test]
 fn who_is_gone_without_a_word_leaves_the_copy_with_the_next_walk() {
     block_on(async {
         let years = Years::new(true, Some(1_000)).await;

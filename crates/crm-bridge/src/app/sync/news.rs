@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use service_kit::Timestamp;
 
-use super::progress::{begun, ended, is_for_next_time, mark_of, progress, until_next_time};
+use super::progress::{CLOCK_DOUBT_MS, begun, ended, is_for_next_time, mark_of, progress, until_next_time};
 use super::{Run, SyncError};
 use crate::connector::Found;
 use crate::connector::ask::{PageMark, Question};
@@ -16,6 +16,8 @@ use crate::store::sync::{Feed, Phase};
 const PAGES_MAX: u32 = 1_000;
 const HINT_ATTEMPTS_MAX: i64 = 6;
 const HINT_RETRY_MS: i64 = 30_000;
+/// A feed that is left here may be refused because the CRM keeps such news no longer. More than it is set back to then.
+const LONG_AGO_MS: i64 = 2 * CLOCK_DOUBT_MS;
 
 /// A feed beside that of the people, while it is read.
 struct News {
@@ -118,6 +120,10 @@ impl Run<'_> {
                 self.begin_again(news).await?;
                 Box::pin(self.next_news(news, question)).await
             }
+            Err(Trouble::Refused | Trouble::ErrorInside) if self.is_long_ago(&news.feed) => {
+                self.begin_anew(news).await?;
+                Box::pin(self.next_news(news, question)).await
+            }
             Err(trouble) => self.failed(&news.name, &news.feed, trouble).await,
         }
     }
@@ -127,6 +133,24 @@ impl Run<'_> {
         tracing::warn!(sync.feed = news.name, "the CRM has forgotten where this feed was; it begins again");
         news.may_be_forgotten = false;
         news.feed = Feed { mark: None, plan: String::new(), ..news.feed.clone() };
+        Ok(self.sync.store.set_feed(&news.name, news.feed.clone()).await?)
+    }
+
+    fn is_long_ago(&self, feed: &Feed) -> bool {
+        let now = self.bridge.clock.now();
+        feed.since.is_some_and(|since| now.since_ms(since) > LONG_AGO_MS)
+    }
+
+    /// The CRM does not tell of times so long ago, as they pass when nobody is deleted or the bridge was away: the feed begins
+    /// where the CRM surely does, and what it no longer tells is found by asking about everybody we know.
+    async fn begin_anew(&self, news: &mut News) -> Result<(), SyncError> {
+        tracing::warn!(
+            sync.feed = news.name,
+            "the CRM refuses to tell of times so long ago; everybody known is compared with it instead"
+        );
+        self.reconcile_now().await?;
+        let since = Some(self.bridge.clock.now().plus_ms(-CLOCK_DOUBT_MS));
+        news.feed = Feed { since, mark: None, newest: None, ..news.feed.clone() };
         Ok(self.sync.store.set_feed(&news.name, news.feed.clone()).await?)
     }
 

@@ -9,7 +9,7 @@ use crate::connector::trouble::Trouble;
 use crate::store::sync::{Feed, Phase};
 
 /// A CRM that does not tell its time may be this much behind ours; one that tells a time further ahead is not believed.
-const CLOCK_DOUBT_MS: i64 = 24 * 60 * 60 * 1_000;
+pub(super) const CLOCK_DOUBT_MS: i64 = 24 * 60 * 60 * 1_000;
 /// A feed that can't go on from where it was left for so long begins again: the CRM has forgotten that place.
 const BEGIN_AGAIN_MS: i64 = 15 * 60 * 1_000;
 
