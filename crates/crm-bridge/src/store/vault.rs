@@ -1,20 +1,22 @@
 //! Wall 5, *keep*, the pure part: cards are sealed before they reach the database, addresses are only hashed.
 
 use std::fmt;
+use std::fmt::Write as _;
 
+use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use chacha20poly1305::aead::{Aead, KeyInit, Payload};
-use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
-use hmac::{Hmac, Mac};
+use chacha20::{R20, hchacha};
+use hmac::{Hmac, KeyInit, Mac};
 use service_kit::{Ids, Secret, Timestamp};
 use sha2::Sha256;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::walls::{Wall, Walls};
 
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
+const TAG_BYTES: usize = 16;
 /// First byte of a sealed card; a later format gets another.
 const FORMAT: u8 = 1;
 
@@ -22,7 +24,6 @@ const FORMAT: u8 = 1;
 /// bytes alone, so it also notices a seal that has done nothing.
 #[must_use]
 pub fn is_sealed(bytes: &[u8]) -> bool {
-    const TAG_BYTES: usize = 16;
     bytes.first() == Some(&FORMAT)
         && bytes.len() > NONCE_BYTES + TAG_BYTES
         && std::str::from_utf8(bytes).is_err()
@@ -31,7 +32,7 @@ pub fn is_sealed(bytes: &[u8]) -> bool {
 /// Holds the keys of the cache. No `Debug` worth the name.
 #[derive(Clone)]
 pub struct Vault {
-    cipher: XChaCha20Poly1305,
+    cards: CardKey,
     addresses: Hmac<Sha256>,
     outward: Hmac<Sha256>,
     walls: Walls,
@@ -67,8 +68,29 @@ pub struct Bond<'a> {
 }
 
 impl Bond<'_> {
-    fn bytes(&self) -> Vec<u8> {
-        format!("guichet card 1|{}|{}|{}", self.customer_ref, self.as_of.ms(), self.policy).into_bytes()
+    fn bytes(&self) -> String {
+        let room = self.customer_ref.len() + self.policy.len() + 40;
+        let mut bytes = String::with_capacity(room);
+        // Writing to a String cannot fail.
+        let _ = write!(bytes, "guichet card 1|{}|{}|{}", self.customer_ref, self.as_of.ms(), self.policy);
+        bytes
+    }
+}
+
+/// XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03): HChaCha20 makes of the key and two thirds of the nonce a key for one
+/// message, which is sealed as in RFC 8439. Nonces of 24 random bytes never come twice, however many cards there are.
+#[derive(Clone)]
+struct CardKey(Zeroizing<[u8; KEY_BYTES]>);
+
+impl CardKey {
+    fn for_nonce(&self, nonce: &[u8; NONCE_BYTES]) -> Option<(LessSafeKey, Nonce)> {
+        let (begin, end) = nonce.split_first_chunk::<16>()?;
+        let mut key = hchacha::<R20>((&*self.0).into(), begin.into());
+        let made = UnboundKey::new(&CHACHA20_POLY1305, &key);
+        key.as_mut_slice().zeroize();
+        let mut short = [0_u8; NONCE_LEN];
+        short.last_chunk_mut::<8>()?.copy_from_slice(end);
+        Some((LessSafeKey::new(made.ok()?), Nonce::assume_unique_for_key(short)))
     }
 }
 
@@ -89,7 +111,7 @@ impl Vault {
         let addresses = subkey(&bytes, b"addresses").ok_or_else(wrong)?;
         let outward = subkey(&bytes, b"outward").ok_or_else(wrong)?;
         Ok(Self {
-            cipher: XChaCha20Poly1305::new(&Key::try_from(cards.as_slice()).map_err(|_| wrong())?),
+            cards: CardKey(Zeroizing::new(cards.as_slice().try_into().map_err(|_| wrong())?)),
             addresses: Hmac::new_from_slice(&addresses).map_err(|_| wrong())?,
             outward: Hmac::new_from_slice(&outward).map_err(|_| wrong())?,
             walls,
@@ -110,7 +132,7 @@ impl Vault {
         if !self.walls.stands(Wall::Seal) {
             return Some(plain.to_vec());
         }
-        self.seal_bytes(plain, &bond.bytes(), ids)
+        self.seal_bytes(plain, bond.bytes().as_bytes(), ids)
     }
 
     /// Seals what is no card and is bound to these bytes. No test build can take this seal away.
@@ -118,8 +140,15 @@ impl Vault {
     pub fn seal_bytes(&self, plain: &[u8], bond: &[u8], ids: &Ids) -> Option<Vec<u8>> {
         let mut nonce = [0_u8; NONCE_BYTES];
         ids.fill(&mut nonce);
-        let sealed = self.cipher.encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: bond }).ok()?;
-        Some([&[FORMAT], nonce.as_slice(), &sealed].concat())
+        let (key, short) = self.cards.for_nonce(&nonce)?;
+        let mut sealed = Vec::with_capacity(1 + NONCE_BYTES + plain.len() + TAG_BYTES);
+        sealed.push(FORMAT);
+        sealed.extend_from_slice(&nonce);
+        sealed.extend_from_slice(plain);
+        let text = sealed.get_mut(1 + NONCE_BYTES..)?;
+        let tag = key.seal_in_place_separate_tag(short, Aad::from(bond), text).ok()?;
+        sealed.extend_from_slice(tag.as_ref());
+        Some(sealed)
     }
 
     /// Opens a card. None if it was changed, moved, or sealed with another key: then it counts as not there.
@@ -128,20 +157,22 @@ impl Vault {
         if !self.walls.stands(Wall::Seal) {
             return Some(Zeroizing::new(sealed.to_vec()));
         }
-        self.open_bytes(sealed, &bond.bytes())
+        self.open_bytes(sealed, bond.bytes().as_bytes())
     }
 
     /// Opens what was sealed with [`Vault::seal_bytes`].
     #[must_use]
     pub fn open_bytes(&self, sealed: &[u8], bond: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (format, rest) = sealed.split_first()?;
-        let (nonce, ciphertext) = rest.split_at_checked(NONCE_BYTES)?;
+        let (nonce, ciphertext) = rest.split_first_chunk::<NONCE_BYTES>()?;
         if *format != FORMAT {
             return None;
         }
-        let payload = Payload { msg: ciphertext, aad: bond };
-        let nonce = XNonce::try_from(nonce).ok()?;
-        self.cipher.decrypt(&nonce, payload).ok().map(Zeroizing::new)
+        let (key, short) = self.cards.for_nonce(nonce)?;
+        let mut text = Zeroizing::new(ciphertext.to_vec());
+        let length = key.open_in_place(short, Aad::from(bond), &mut text).ok()?.len();
+        text.truncate(length);
+        Some(text)
     }
 
     /// The hash of a normalised address; `kind` keeps a number from colliding with an address.
@@ -202,6 +233,56 @@ mod tests {
         for short in [&b""[..], &[1], &[2; 60]] {
             assert!(vault.open(short, bond).is_none());
         }
+    }
+
+    /// The vault of the key whose bytes are 0 to 31.
+    fn fixed_vault() -> Vault {
+        let key: Vec<u8> = (0..32).collect();
+        Vault::new(&Secret::new(STANDARD.encode(key)), Walls::standing()).unwrap()
+    }
+
+    #[test]
+    fn what_another_implementation_of_the_cipher_sealed_opens_and_the_other_way_round() {
+        use chacha20poly1305::aead::{Aead, Payload};
+        use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+
+        let ids = Ids::seeded(Clock::system(), 1);
+        let vault = fixed_vault();
+        let other = XChaCha20Poly1305::new(&Key::try_from(vault.cards.0.as_slice()).unwrap());
+        for length in [0, 1, 15, 16, 63, 64, 65, 500, 4_000] {
+            let (plain, bond) = (vec![7; length], vec![9; length / 3]);
+            let sealed = vault.seal_bytes(&plain, &bond, &ids).unwrap();
+            let (nonce, ciphertext) = sealed[1..].split_at(NONCE_BYTES);
+            let nonce = XNonce::try_from(nonce).unwrap();
+            let theirs = other.encrypt(&nonce, Payload { msg: &plain, aad: &bond }).unwrap();
+            assert_eq!(theirs, ciphertext, "{length}");
+            assert_eq!(vault.open_bytes(&sealed, &bond).unwrap().as_slice(), plain, "{length}");
+        }
+    }
+
+    #[test]
+    fn a_card_that_was_sealed_long_ago_still_opens() {
+        const SEALED: &str = "AWRlZmdoaWprbG1ub3BxcnN0dXZ3eHl6e1TKciKChiMpByHvKk6iZjruQvn7WZUAX1k0";
+        let bond = Bond { customer_ref: "cus_1", as_of: Timestamp::from_ms(5), policy: "p" };
+        let sealed = STANDARD.decode(SEALED).unwrap();
+        assert_eq!(fixed_vault().open(&sealed, bond).unwrap().as_slice(), b"Ilya Sorin");
+    }
+
+    #[test]
+    fn the_cipher_is_that_of_the_draft() {
+        // draft-irtf-cfrg-xchacha-03, A.3.1.
+        let key: [u8; 32] = std::array::from_fn(|i| 0x80 + u8::try_from(i).unwrap());
+        let nonce: [u8; 24] = std::array::from_fn(|i| 0x40 + u8::try_from(i).unwrap());
+        let bond = [0x50, 0x51, 0x52, 0x53, 0xc0, 0xc1, 0xc2, 0xc3, 0xc4, 0xc5, 0xc6, 0xc7];
+        let mut text =
+            b"Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, \
+                         sunscreen would be it."
+                .to_vec();
+        let (key, nonce) = CardKey(Zeroizing::new(key)).for_nonce(&nonce).unwrap();
+        let tag = key.seal_in_place_separate_tag(nonce, Aad::from(bond), &mut text).unwrap();
+        assert_eq!(text[..8], [0xbd, 0x6d, 0x17, 0x9d, 0x3e, 0x83, 0xd4, 0x3b]);
+        let wanted = 0xc087_5924_c1c7_9879_47de_afd8_780a_cf49_u128;
+        assert_eq!(tag.as_ref(), wanted.to_be_bytes());
     }
 
     #[test]
