@@ -7,6 +7,7 @@ pub mod approval;
 pub mod check;
 pub mod diff;
 pub mod explain;
+pub mod form;
 pub mod lexicon;
 pub mod load;
 pub mod tripwire;

@@ -6,15 +6,13 @@ use std::fmt;
 use service_kit::Timestamp;
 use zeroize::Zeroizing;
 
+use super::form::{
+    EMAIL_CHARS_MAX, Formed, URL_CHARS_MAX, day_form, email_form, phone_form, trimmed, url_form,
+};
+pub use super::form::{PhoneRules, normal_email, normal_phone};
 use super::tripwire::{self, Shape};
 use super::{Field, FieldKind};
 use crate::walls::{Wall, Walls};
-
-const EMAIL_CHARS_MAX: usize = 254;
-const URL_CHARS_MAX: usize = 500;
-/// ITU-T E.164 allows 15 digits after the `+`.
-const PHONE_DIGITS_MAX: usize = 15;
-const PHONE_DIGITS_MIN: usize = 5;
 
 /// A listed member as the CRM sent it. Neither `Debug` nor `Serialize`: it may only become a [`Reading`].
 #[derive(Clone)]
@@ -124,109 +122,130 @@ pub enum Reading {
     Absent,
 }
 
-/// How national telephone numbers become international ones, from the bridge's configuration.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PhoneRules {
-    /// Digits of the home country, `7`, without `+`. Without it national numbers stay national.
-    pub country_code: Option<String>,
-    /// What people dial before a national number, `8` or `0`.
-    pub trunk_prefix: Option<String>,
+/// What becomes of one listed member, before anything is copied.
+pub enum Typed<'a> {
+    /// It fits.
+    Text(Formed<'a>),
+    /// It fits, and is yes or no.
+    Flag(bool),
+    /// It does not fit.
+    Withheld(Reason),
+    /// The CRM sent nothing for it.
+    Absent,
 }
 
 /// Reads a raw member as the field's type.
 #[must_use]
 pub fn read(field: &Field, raw: &RawScalar, phones: &PhoneRules, walls: Walls) -> Reading {
+    match typed(field, raw, phones, walls) {
+        Typed::Absent => Reading::Absent,
+        Typed::Withheld(reason) => Reading::Withheld(reason),
+        Typed::Flag(flag) => Reading::Value(TypedValue::Flag(flag)),
+        Typed::Text(text) => {
+            let text = text.keep();
+            Reading::Value(match &field.kind {
+                _ if !walls.stands(Wall::Type) => TypedValue::Text(text),
+                FieldKind::Text { .. } | FieldKind::Flag => TypedValue::Text(text),
+                FieldKind::Email => TypedValue::Email(text),
+                FieldKind::Phone => TypedValue::Phone(text),
+                FieldKind::Url => TypedValue::Url(text),
+                FieldKind::Date => TypedValue::Date(text),
+                FieldKind::Enum { .. } => TypedValue::Enum(text),
+            })
+        }
+    }
+}
+
+/// The same, for whoever needs the value only for a moment.
+#[must_use]
+pub fn typed<'a>(field: &'a Field, raw: &'a RawScalar, phones: &PhoneRules, walls: Walls) -> Typed<'a> {
     if !walls.stands(Wall::Type) {
-        return read_without_wall(raw, walls);
+        return typed_without_wall(raw, walls);
     }
     let text = match raw {
-        RawScalar::Null => return Reading::Absent,
-        RawScalar::Ambiguous => return Reading::Withheld(Reason::Ambiguous),
-        RawScalar::Flag(flag) if field.kind == FieldKind::Flag => {
-            return Reading::Value(TypedValue::Flag(*flag));
-        }
+        RawScalar::Null => return Typed::Absent,
+        RawScalar::Ambiguous => return Typed::Withheld(Reason::Ambiguous),
+        RawScalar::Flag(flag) if field.kind == FieldKind::Flag => return Typed::Flag(*flag),
         // Some CRMs say `false` where others say null.
-        RawScalar::Flag(false) => return Reading::Absent,
-        RawScalar::Day(day) if field.kind == FieldKind::Date => {
-            return Reading::Value(TypedValue::Date(Zeroizing::new(day.to_string())));
-        }
+        RawScalar::Flag(false) => return Typed::Absent,
+        RawScalar::Day(day) if field.kind == FieldKind::Date => return made(day.to_string()),
         RawScalar::Instant(instant) if field.kind == FieldKind::Date => {
-            let day = instant.to_string().chars().take(10).collect();
-            return Reading::Value(TypedValue::Date(Zeroizing::new(day)));
+            return made(instant.to_string().chars().take(10).collect());
         }
-        RawScalar::Text(text) => text.trim(),
-        _ => return Reading::Withheld(Reason::WrongType),
+        RawScalar::Text(text) => trimmed(text),
+        _ => return Typed::Withheld(Reason::WrongType),
     };
     if text.is_empty() {
-        return Reading::Absent;
+        return Typed::Absent;
     }
-    match read_text(&field.kind, text, phones, walls) {
-        Ok(value) => Reading::Value(value),
-        Err(reason) => Reading::Withheld(reason),
-    }
+    typed_text(&field.kind, text, phones, walls).unwrap_or_else(Typed::Withheld)
 }
 
 /// What is left when the wall is taken away in a test build: everything is a text.
-fn read_without_wall(raw: &RawScalar, walls: Walls) -> Reading {
+fn typed_without_wall(raw: &RawScalar, walls: Walls) -> Typed<'_> {
     match raw {
         RawScalar::Text(text) => match shapeless(text, walls) {
-            Ok(()) => Reading::Value(TypedValue::Text(text.clone())),
-            Err(reason) => Reading::Withheld(reason),
+            Ok(()) => Typed::Text(Formed::Here(text)),
+            Err(reason) => Typed::Withheld(reason),
         },
-        RawScalar::Integer(number) => Reading::Value(TypedValue::Text(Zeroizing::new(number.to_string()))),
-        RawScalar::Flag(flag) => Reading::Value(TypedValue::Flag(*flag)),
-        RawScalar::Day(day) => Reading::Value(TypedValue::Text(Zeroizing::new(day.to_string()))),
-        RawScalar::Instant(instant) => Reading::Value(TypedValue::Text(Zeroizing::new(instant.to_string()))),
-        RawScalar::Null | RawScalar::Misfit | RawScalar::Ambiguous => Reading::Absent,
+        RawScalar::Integer(number) => made(number.to_string()),
+        RawScalar::Flag(flag) => Typed::Flag(*flag),
+        RawScalar::Day(day) => made(day.to_string()),
+        RawScalar::Instant(instant) => made(instant.to_string()),
+        RawScalar::Null | RawScalar::Misfit | RawScalar::Ambiguous => Typed::Absent,
     }
 }
 
-fn read_text(kind: &FieldKind, text: &str, phones: &PhoneRules, walls: Walls) -> Result<TypedValue, Reason> {
+fn made<'a>(text: String) -> Typed<'a> {
+    Typed::Text(Formed::Made(Zeroizing::new(text)))
+}
+
+fn typed_text<'a>(
+    kind: &'a FieldKind,
+    text: &'a str,
+    phones: &PhoneRules,
+    walls: Walls,
+) -> Result<Typed<'a>, Reason> {
     if !is_printable(text) {
         return Err(Reason::ControlCharacters);
     }
-    match kind {
+    let formed = match kind {
         FieldKind::Text { chars_max } => {
             within(text, usize::from(*chars_max))?;
             shapeless(text, walls)?;
-            Ok(TypedValue::Text(held(text)))
+            Formed::Here(text)
         }
         FieldKind::Email => {
             within(text, EMAIL_CHARS_MAX)?;
-            let address = normal_email(text).ok_or(Reason::BadSyntax)?;
+            let address = email_form(text).ok_or(Reason::BadSyntax)?;
             shapeless(&address, walls)?;
-            Ok(TypedValue::Email(Zeroizing::new(address)))
+            address
         }
         FieldKind::Phone => {
             within(text, 40)?;
-            normal_phone(text, phones)
-                .map(|number| TypedValue::Phone(Zeroizing::new(number)))
-                .ok_or(Reason::BadSyntax)
+            phone_form(text, phones).ok_or(Reason::BadSyntax)?
         }
         FieldKind::Url => {
             within(text, URL_CHARS_MAX)?;
             shapeless(text, walls)?;
-            Ok(TypedValue::Url(Zeroizing::new(normal_url(text).ok_or(Reason::BadSyntax)?)))
+            url_form(text).ok_or(Reason::BadSyntax)?
         }
         FieldKind::Date => {
             within(text, 40)?;
-            Ok(TypedValue::Date(Zeroizing::new(calendar_day(text).ok_or(Reason::BadSyntax)?.to_string())))
+            day_form(text).ok_or(Reason::BadSyntax)?
         }
-        FieldKind::Enum { values } => values
-            .iter()
-            .find(|word| *word == text)
-            .map(|word| TypedValue::Enum(held(word)))
-            .ok_or(Reason::NotInSet),
-        FieldKind::Flag => match text {
-            "true" => Ok(TypedValue::Flag(true)),
-            "false" => Ok(TypedValue::Flag(false)),
-            _ => Err(Reason::WrongType),
-        },
-    }
-}
-
-fn held(text: &str) -> Zeroizing<String> {
-    Zeroizing::new(text.to_owned())
+        FieldKind::Enum { values } => {
+            Formed::Here(values.iter().find(|word| *word == text).ok_or(Reason::NotInSet)?)
+        }
+        FieldKind::Flag => {
+            return match text {
+                "true" => Ok(Typed::Flag(true)),
+                "false" => Ok(Typed::Flag(false)),
+                _ => Err(Reason::WrongType),
+            };
+        }
+    };
+    Ok(Typed::Text(formed))
 }
 
 fn within(text: &str, chars_max: usize) -> Result<(), Reason> {
@@ -254,82 +273,9 @@ fn is_unprintable(letter: char) -> bool {
         || ('\u{e0000}'..='\u{e007f}').contains(&letter)
 }
 
-/// A mail address in the form in which two are compared: trimmed, the domain in lower case, the local part too, since
-/// no CRM and no mail provider of note tells `Anna@` from `anna@`. None if it is not one address.
-#[must_use]
-pub fn normal_email(text: &str) -> Option<String> {
-    let text = text.trim();
-    let (local, domain) = text.rsplit_once('@')?;
-    let local_is_fine = !local.is_empty()
-        && local.chars().count() <= 64
-        && !local.chars().any(|c| c.is_whitespace() || c.is_control() || "\"(),:;<>[\\]@".contains(c))
-        && !local.starts_with('.')
-        && !local.ends_with('.');
-    let labels_are_fine = domain.contains('.')
-        && domain.split('.').all(|label| {
-            !label.is_empty()
-                && label.chars().all(|c| c.is_alphanumeric() || c == '-')
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-        });
-    (local_is_fine && labels_are_fine && text.chars().count() <= EMAIL_CHARS_MAX).then(|| text.to_lowercase())
-}
-
-/// A telephone number in the form in which two are compared: `+` and digits where the country is known, else digits.
-/// None if it has letters, too few or too many digits.
-#[must_use]
-pub fn normal_phone(text: &str, rules: &PhoneRules) -> Option<String> {
-    let text = text.trim();
-    let mut digits = String::new();
-    for (i, letter) in text.chars().enumerate() {
-        match letter {
-            '0'..='9' => digits.push(letter),
-            '+' if i == 0 => {}
-            ' ' | '-' | '(' | ')' | '.' | '/' | '\u{a0}' | '\u{2011}' | '\u{2013}' => {}
-            _ => return None,
-        }
-    }
-    let international = if text.starts_with('+') {
-        Some(digits.clone())
-    } else if let Some(rest) = digits.strip_prefix("00") {
-        Some(rest.to_owned())
-    } else {
-        rules.country_code.as_ref().and_then(|country| {
-            let national = match rules.trunk_prefix.as_deref() {
-                Some(trunk) => digits.strip_prefix(trunk)?,
-                None => &digits,
-            };
-            Some(format!("{country}{national}"))
-        })
-    };
-    let count = international.as_ref().map_or(digits.len(), String::len);
-    if !(PHONE_DIGITS_MIN..=PHONE_DIGITS_MAX).contains(&count) {
-        return None;
-    }
-    Some(international.map_or(digits, |number| format!("+{number}")))
-}
-
-fn normal_url(text: &str) -> Option<String> {
-    let url = url::Url::parse(text).ok()?;
-    let harmless = matches!(url.scheme(), "http" | "https")
-        && url.has_host()
-        && url.username().is_empty()
-        && url.password().is_none();
-    harmless.then(|| url.to_string())
-}
-
-/// A day from `2026-11-21` or from the day part of an RFC 3339 or "date space time" instant.
-fn calendar_day(text: &str) -> Option<jiff::civil::Date> {
-    let (day, rest) = text.split_once(['T', ' ']).map_or((text, None), |(day, rest)| (day, Some(rest)));
-    if rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit())) {
-        return None;
-    }
-    let well_formed = day.len() == 10 && day.chars().all(|c| c.is_ascii_digit() || c == '-');
-    well_formed.then(|| day.parse().ok()).flatten()
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::form::held;
     use super::*;
     use crate::policy::load::load;
 
@@ -399,15 +345,6 @@ mod tests {
         assert_eq!(outcome("type=\"enum\"\nvalues=[\"gold\"]", &text("platinum")), "withheld: not_in_set");
         assert_eq!(outcome("type=\"flag\"", &RawScalar::Flag(false)), "false");
         assert_eq!(outcome("type=\"flag\"", &RawScalar::Integer(1)), "withheld: wrong_type");
-    }
-
-    #[test]
-    fn national_numbers_become_international_where_the_home_country_is_configured() {
-        let rules = PhoneRules { country_code: Some("7".into()), trunk_prefix: Some("8".into()) };
-        assert_eq!(normal_phone("8 (916) 555-22-41", &rules).unwrap(), "+79165552241");
-        assert_eq!(normal_phone("+49 89 123456", &rules).unwrap(), "+4989123456");
-        assert_eq!(normal_phone("89165552241", &PhoneRules::default()).unwrap(), "89165552241");
-        assert_eq!(normal_phone("12", &rules), None);
     }
 
     #[test]

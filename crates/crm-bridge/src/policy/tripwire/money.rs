@@ -104,13 +104,24 @@ pub(super) fn has_money(text: &str) -> bool {
     object || (may_name_currency(text) && has_pair(text))
 }
 
-/// Whether a look at all words is worth its time: a plain text has a sign or a word that may be a currency.
+/// Whether a look at all words is worth its time: a plain text has a `$` or a word that is a currency. Plain is what has beside
+/// ASCII only the letters of Western Europe (U+00C0 to U+00FF, whose first byte is C3): they are in no such word and no sign.
 fn may_name_currency(text: &str) -> bool {
-    let is_plain = text.is_ascii() && !text.contains('$');
-    !is_plain
-        || text
-            .split(|letter: char| !letter.is_ascii_alphabetic())
-            .any(|word| !word.is_empty() && may_be_known(word))
+    let is_plain = !text.bytes().any(|byte| byte == b'$' || (byte >= 0xC0 && byte != 0xC3));
+    !is_plain || text.split(|letter: char| !letter.is_ascii_alphabetic()).any(is_currency)
+}
+
+/// Whether a word of ASCII letters is one.
+fn is_currency(word: &str) -> bool {
+    if word.is_empty() || !may_be_known(word) {
+        return false;
+    }
+    let mut lower = [0; Word::MAX];
+    let Some(lower) = lower.get_mut(..word.len()) else { return false };
+    lower.copy_from_slice(word.as_bytes());
+    lower.make_ascii_lowercase();
+    let token = std::str::from_utf8(lower).ok().and_then(|word| WORDS.get(word));
+    matches!(token, Some(Token::Currency(_)))
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -341,7 +352,23 @@ pub(super) fn is_decimal(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    #[test]
+    fn letters_of_western_europe_are_in_no_currency() {
+        let western = |letter: char| ('\u{c0}'..='\u{ff}').contains(&letter);
+        assert!(!WORDS.keys().any(|word| word.chars().any(western)));
+        assert!(('\u{c0}'..='\u{ff}').all(|letter| !is_sign(letter) && letter.to_lowercase().all(western)));
+    }
+
+    proptest! {
+        #[test]
+        fn the_first_look_lets_no_money_go(text in "([0-9]{1,4}|[a-z]{1,3}|[ .,-]|euro|EUR|Kr|chf|é|Ü|\u{d7}|€|kč|£|руб|\u{212a}r){1,8}") {
+            prop_assert!(may_name_currency(&text) || !has_pair(&text), "{text}");
+        }
+    }
 
     #[test]
     fn no_currency_is_in_two_lists() {
