@@ -5,8 +5,9 @@ use service_kit::Timestamp;
 use zeroize::Zeroizing;
 
 use super::Bridge;
+use super::packed::{Packed, unpack};
 use crate::connector::projection::Record;
-use crate::policy::value::{RawScalar, Reading, TypedValue, read};
+use crate::policy::value::{RawScalar, Reading, Typed, TypedValue, read, typed};
 use crate::store::SealedCard;
 use crate::store::vault::{Bond, is_sealed};
 use crate::walls::Wall;
@@ -48,7 +49,8 @@ const CARD_BYTES: usize = 2_048;
 
 /// One value as it lies sealed in the cache: owned when it is opened, borrowed when it is sealed.
 #[derive(Serialize, Deserialize)]
-enum KeptValue<Text> {
+#[cfg_attr(test, derive(Debug, Clone, PartialEq))]
+pub(super) enum KeptValue<Text> {
     #[serde(rename = "t", alias = "text")]
     Text(Text),
     #[serde(rename = "f", alias = "flag")]
@@ -117,15 +119,52 @@ impl Bridge {
         };
         let mut plain = Zeroizing::new(Vec::with_capacity(CARD_BYTES));
         serde_json::to_writer(&mut *plain, &card).ok()?;
-        let policy = self.policy.hash().as_str();
-        let sealed = self.vault.seal(&plain, Bond { customer_ref, as_of, policy }, &self.ids)?;
+        let sealed = self.sealed(&plain, customer_ref, as_of)?;
+        Some(SealedCard { sealed, policy_hash: self.policy_hash(), as_of })
+    }
+
+    /// Wall 3 and the seal at once, for a row of the copy: on the way nothing is made of a value but its bytes in `packed`.
+    pub(super) fn seal_copied(
+        &self,
+        record: &Record,
+        bond: &str,
+        as_of: Timestamp,
+        packed: &mut Packed,
+    ) -> Option<Vec<u8>> {
+        #[cfg(feature = "sabotage")]
+        if !record.unlisted.is_empty() {
+            return Some(self.seal(&self.type_record(record), bond, as_of)?.sealed);
+        }
+        packed.begin();
+        for (position, raw) in &record.values {
+            let Some(field) = self.policy.fields.get(*position) else { continue };
+            let typed = typed(field, raw, &self.phones, self.walls);
+            let value = match &typed {
+                // Not known to be empty.
+                Typed::Absent if record.not_sent.contains(position) => continue,
+                Typed::Absent => KeptValue::Absent(()),
+                Typed::Flag(flag) => KeptValue::Flag(*flag),
+                Typed::Text(text) => KeptValue::Text(&**text),
+                Typed::Withheld(reason) => {
+                    self.metrics.withheld(&field.key, *reason);
+                    KeptValue::Withheld(())
+                }
+            };
+            packed.field(*position, &value);
+        }
+        self.sealed(packed.bytes(), bond, as_of)
+    }
+
+    fn sealed(&self, plain: &[u8], customer_ref: &str, as_of: Timestamp) -> Option<Vec<u8>> {
+        let bond = Bond { customer_ref, as_of, policy: self.policy.hash().as_str() };
+        let sealed = self.vault.seal(plain, bond, &self.ids)?;
         if !is_sealed(&sealed) && self.walls.stands(Wall::Unsealed) {
             tracing::error!(
                 "a card came out of the seal unsealed and is not kept; this is a fault of the bridge"
             );
             return None;
         }
-        Some(SealedCard { sealed, policy_hash: policy.to_owned(), as_of })
+        Some(sealed)
     }
 
     /// A kept card, if it can be opened and is not too old. Every value goes through wall 3 again, so that a policy
@@ -141,12 +180,11 @@ impl Bridge {
     pub(super) fn open_whatever_age(&self, card: &SealedCard, customer_ref: &str) -> Option<Readings> {
         let bond = Bond { customer_ref, as_of: card.as_of, policy: &card.policy_hash };
         let plain = self.vault.open(&card.sealed, bond)?;
-        let kept: KeptCard<String, Zeroizing<String>> = serde_json::from_slice(&plain).ok()?;
+        let kept = self.kept_values(&plain, &card.policy_hash)?;
         let mut fields: Vec<(usize, Reading)> = kept
             .fields
             .into_iter()
-            .filter_map(|(key, value)| {
-                let position = self.policy.fields.iter().position(|field| field.key == key)?;
+            .filter_map(|(position, value)| {
                 let field = self.policy.fields.get(position)?;
                 let reading = match value {
                     KeptValue::Text(text) => read(field, &RawScalar::Text(text), &self.phones, self.walls),
@@ -170,6 +208,28 @@ impl Bridge {
             not_sent,
             #[cfg(feature = "sabotage")]
             unlisted: kept.unlisted,
+        })
+    }
+
+    /// What is kept by position in the policy in force.
+    fn kept_values(&self, plain: &[u8], policy_hash: &str) -> Option<KeptCard<usize, Zeroizing<String>>> {
+        if let Some(fields) = unpack(plain) {
+            // Positions in another policy say nothing.
+            return (policy_hash == self.policy.hash().as_str()).then_some(KeptCard {
+                fields,
+                #[cfg(feature = "sabotage")]
+                unlisted: Vec::new(),
+            });
+        }
+        let card: KeptCard<String, Zeroizing<String>> = serde_json::from_slice(plain).ok()?;
+        let fields = card.fields.into_iter().filter_map(|(key, value)| {
+            let position = self.policy.fields.iter().position(|field| field.key == key)?;
+            Some((position, value))
+        });
+        Some(KeptCard {
+            fields: fields.collect(),
+            #[cfg(feature = "sabotage")]
+            unlisted: card.unlisted,
         })
     }
 }

@@ -14,6 +14,7 @@ mod kept;
 mod look;
 mod metrics;
 pub mod oversight;
+mod packed;
 pub mod policies;
 pub mod profile_test;
 pub mod prove;

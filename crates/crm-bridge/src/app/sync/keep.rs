@@ -6,21 +6,26 @@ use service_kit::Timestamp;
 
 use super::{Run, SyncError};
 use crate::app::Bridge;
+use crate::app::packed::Packed;
 use crate::app::resolve::new_ref;
 use crate::connector::projection::Record;
-use crate::policy::value::{normal_email, normal_phone};
+use crate::policy::form::{email_form, phone_form};
 use crate::store::sync::mirror::{Row, ShortHash};
 use crate::store::vault::AddressHash;
 use crate::store::{Person, SealedCard};
 
 impl Bridge {
-    /// The row of the copy for a record. None for a record without a usable id.
-    pub(super) fn row(&self, record: &Record, now: Timestamp) -> Option<Row> {
+    /// The rows of the copy for records; none for one without a usable id.
+    pub(super) fn rows<'r>(&self, records: impl IntoIterator<Item = &'r Record>, now: Timestamp) -> Vec<Row> {
+        let mut packed = Packed::new();
+        records.into_iter().filter_map(|record| self.row(record, now, &mut packed)).collect()
+    }
+
+    fn row(&self, record: &Record, now: Timestamp, packed: &mut Packed) -> Option<Row> {
         let crm_id = record.id.clone()?;
-        let readings = self.type_record(record);
-        let sealed = self.seal(&readings, &copy_bond(&crm_id), now)?.sealed;
-        let emails = record.emails.iter().filter_map(|email| normal_email(email));
-        let phones = record.phones.iter().filter_map(|phone| normal_phone(phone, &self.phones));
+        let sealed = self.seal_copied(record, &copy_bond(&crm_id), now, packed)?;
+        let emails = record.emails.iter().filter_map(|email| email_form(email));
+        let phones = record.phones.iter().filter_map(|phone| phone_form(phone, &self.phones));
         let mut addresses: Vec<ShortHash> = emails
             .map(|email| short(&self.vault.address_hash("email", &email)))
             .chain(phones.map(|phone| short(&self.vault.address_hash("phone", &phone))))
@@ -89,7 +94,7 @@ impl Run<'_> {
     pub(super) async fn take(&mut self, records: &[Record], now: Timestamp) -> Result<(), SyncError> {
         let alive = self.renew(records, now).await?;
         if self.copies() {
-            let rows = alive.iter().filter_map(|record| self.bridge.row(record, now)).collect();
+            let rows = self.bridge.rows(alive, now);
             let pass = self.sync.store.feed(super::people::NAME).await?.map_or(1, |feed| feed.pass);
             self.sync.store.replace_rows(None, &self.bridge.policy_hash(), pass, rows).await?;
         }

@@ -88,7 +88,7 @@ impl Run<'_> {
         for pages in 1..=PAGES_MAX {
             let now = self.bridge.clock.now();
             let rows = found.records.iter().filter(|record| !record.deleted && record.merged_into.is_none());
-            let rows: Vec<_> = rows.filter_map(|record| self.bridge.row(record, now)).collect();
+            let rows = self.bridge.rows(rows, now);
             self.done.records += u64::try_from(found.records.len()).unwrap_or(0);
             progress(&mut feed, &found);
             writing.end().await?;
@@ -139,7 +139,7 @@ impl Run<'_> {
                 feed = ended(feed, &found, now);
             }
             if self.copies() {
-                let rows = alive.iter().filter_map(|record| self.bridge.row(record, now)).collect();
+                let rows = self.bridge.rows(alive, now);
                 let progress = Some((NAME.to_owned(), feed.clone()));
                 self.sync.store.replace_rows(progress, &self.bridge.policy_hash(), feed.pass, rows).await?;
             } else {

@@ -91,7 +91,7 @@ impl Run<'_> {
             };
             let now = self.bridge.clock.now();
             let alive = self.renew(&found.records, now).await?;
-            let rows = alive.iter().filter_map(|record| self.bridge.row(record, now)).collect();
+            let rows = self.bridge.rows(alive, now);
             progress(&mut feed, &found);
             if feed.mark.is_none() {
                 feed = Feed { phase: Phase::Delta, mark: Some(UNSEEN.to_owned()), ..feed };
