@@ -21,18 +21,46 @@ const PAGES_MAX: u32 = 20_000;
 /// Pages between two renewals of the lease.
 const LEASE_EVERY: u32 = 200;
 
-/// A page on its way into the copy. Dropped, it is written all the same.
-#[derive(Default)]
-struct Writing(Option<JoinHandle<Result<(), DbError>>>);
+/// Rows that are written in one commit, or a few more: it costs the same for some pages as for one. What is not written when the
+/// process dies is read again.
+const ROWS_A_COMMIT: usize = 400;
+
+/// Pages on their way into the copy. Dropped, what has been begun is written all the same.
+struct Writing {
+    store: SyncStore,
+    policy: String,
+    waiting: Vec<Row>,
+    under_way: Option<JoinHandle<Result<(), DbError>>>,
+}
 
 impl Writing {
-    fn begin(&mut self, store: SyncStore, feed: Feed, policy: String, rows: Vec<Row>) {
-        self.0 = Some(tokio::spawn(async move { store.append_page(NAME, feed, &policy, rows).await }));
+    fn new(store: SyncStore, policy: String) -> Self {
+        Self { store, policy, waiting: Vec::new(), under_way: None }
     }
 
-    /// Waits until it is written.
-    async fn end(&mut self) -> Result<(), SyncError> {
-        let Some(writing) = self.0.take() else { return Ok(()) };
+    /// Takes the rows of a page, with which the feed is so far. They are written when there are enough of them.
+    async fn take(&mut self, feed: &Feed, rows: Vec<Row>) -> Result<(), SyncError> {
+        self.waiting.extend(rows);
+        if self.waiting.len() >= ROWS_A_COMMIT { self.begin(feed).await } else { Ok(()) }
+    }
+
+    /// Waits until all that was taken is written, and that the feed is so far.
+    async fn end(&mut self, feed: &Feed) -> Result<(), SyncError> {
+        self.begin(feed).await?;
+        self.written().await
+    }
+
+    async fn begin(&mut self, feed: &Feed) -> Result<(), SyncError> {
+        self.written().await?;
+        let (store, policy, feed) = (self.store.clone(), self.policy.clone(), feed.clone());
+        let rows = std::mem::take(&mut self.waiting);
+        self.under_way =
+            Some(tokio::spawn(async move { store.append_page(NAME, feed, &policy, rows).await }));
+        Ok(())
+    }
+
+    async fn written(&mut self) -> Result<(), SyncError> {
+        let Some(writing) = self.under_way.take() else { return Ok(()) };
         let gone = |_| DbError::Unavailable("writing was broken off".to_owned());
         Ok(writing.await.map_err(gone)??)
     }
@@ -77,24 +105,26 @@ impl Run<'_> {
         }
     }
 
-    /// The first copy. While one page is written the next is asked for, read and sealed.
+    /// The first copy. While one page is typed and sealed, those before are written and the next one is on its way.
     async fn copy(&mut self, mut feed: Feed) -> Result<Feed, SyncError> {
-        let policy = self.bridge.policy_hash();
         feed = begun(feed, self.bridge.clock.now());
         let mut found = self.page(&feed, Phase::First).await?;
         // What changes from here on is asked for when the copy is complete.
         feed.since = feed.since.or_else(|| Some(beginning(&found, self.bridge.clock.now())));
-        let mut writing = Writing::default();
+        let mut writing = Writing::new(self.sync.store.clone(), self.bridge.policy_hash());
         for pages in 1..=PAGES_MAX {
             let now = self.bridge.clock.now();
-            let rows = found.records.iter().filter(|record| !record.deleted && record.merged_into.is_none());
-            let rows = self.bridge.rows(rows, now);
             self.done.records += u64::try_from(found.records.len()).unwrap_or(0);
             progress(&mut feed, &found);
-            writing.end().await?;
-            writing.begin(self.sync.store.clone(), feed.clone(), policy.clone(), rows);
-            if feed.mark.is_none() {
-                writing.end().await?;
+            let next = match feed.mark {
+                Some(_) => Some(self.begin_to_ask(&feed).await),
+                None => None,
+            };
+            let records = found.records.iter();
+            let alive = records.filter(|record| !record.deleted && record.merged_into.is_none());
+            writing.take(&feed, self.bridge.rows(alive, now)).await?;
+            let Some(next) = next else {
+                writing.end(&feed).await?;
                 let since = feed.since;
                 feed = Feed { phase: Phase::Delta, since, ..ended(feed, &found, now) };
                 self.sync.store.finish_copy(NAME, feed.clone()).await?;
@@ -103,11 +133,11 @@ impl Run<'_> {
                     "the first copy of the customer base is complete"
                 );
                 return Ok(feed);
-            }
-            found = match self.ask_page(&feed, Phase::First).await {
+            };
+            found = match next.await.unwrap_or(Err(Trouble::Broken)) {
                 Ok(next) => next,
                 Err(trouble) => {
-                    writing.end().await?;
+                    writing.end(&feed).await?;
                     return self.failed(NAME, &feed, trouble).await;
                 }
             };
@@ -116,8 +146,17 @@ impl Run<'_> {
                 tracing::info!(sync.records = feed.records, "copying the customer base");
             }
         }
-        writing.end().await?;
+        writing.end(&feed).await?;
         Ok(feed)
+    }
+
+    /// Asks for the next page and does not wait for it.
+    async fn begin_to_ask(&self, feed: &Feed) -> JoinHandle<Result<Arc<Found>, Trouble>> {
+        let (connector, question) = (self.bridge.connector.clone(), self.question(feed, Phase::First));
+        let asking = tokio::spawn(async move { connector.ask_in_background(question).await });
+        // So that the request leaves before this thread has other things to do.
+        tokio::task::yield_now().await;
+        asking
     }
 
     /// What changed since the last time, with an overlap.
@@ -175,15 +214,18 @@ impl Run<'_> {
     }
 
     async fn ask_page(&self, feed: &Feed, phase: Phase) -> Result<Arc<Found>, Trouble> {
+        self.bridge.connector.ask_in_background(self.question(feed, phase)).await
+    }
+
+    fn question(&self, feed: &Feed, phase: Phase) -> Question {
         let mark = mark_of(feed);
         let size = self.bridge.connector.page_size(Entity::Person);
-        let question = match phase {
+        match phase {
             Phase::First => Question::Page { entity: Entity::Person, size, mark },
             Phase::Delta => {
                 let since = feed.since.unwrap_or_default().plus_ms(-self.overlap_ms());
                 Question::Changed { entity: Entity::Person, since, size, mark }
             }
-        };
-        self.bridge.connector.ask_in_background(question).await
+        }
     }
 }

@@ -60,7 +60,7 @@ const NO_INDICES: &str =
     "DROP INDEX IF EXISTS mirror_by_id; DROP INDEX IF EXISTS mirror_addresses_by_address";
 
 impl SyncStore {
-    /// Writes a page of the first copy, and how far the feed is, in one transaction. Rows are appended as they come; a
+    /// Writes pages of the first copy, and how far the feed is, in one transaction. Rows are appended as they come; a
     /// customer who moved between pages is there twice until [`SyncStore::finish_copy`].
     ///
     /// # Errors
@@ -254,8 +254,9 @@ fn keep_the_newer(conn: &mut AnyConnection) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Rows of one statement: so many at a time that the statement is made once and used again.
-const AT_A_TIME: usize = 40;
+/// Rows of one statement: so many at a time that the statement is made once and used again. SQLite copies the pages that a
+/// statement begins to change aside, so few large statements are better than many small ones.
+const AT_A_TIME: usize = 200;
 
 fn append(conn: &mut AnyConnection, rows: Vec<Row>, policy: i64, pass: i64) -> Result<(), DbError> {
     let last: Option<i64> = mirror::table.select(diesel::dsl::max(mirror::position)).first(conn)?;

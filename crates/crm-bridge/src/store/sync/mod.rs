@@ -266,6 +266,10 @@ fn set_feed_in(conn: &mut db_kit::AnyConnection, name: &str, feed: &Feed) -> Res
         feeds::pass.eq(feed.pass),
         feeds::plan.eq(&feed.plan),
     );
+    // Nearly always the row is there, and this statement is prepared once.
+    if diesel::update(feeds::table.filter(feeds::name.eq(name))).set(values).execute(conn)? > 0 {
+        return Ok(());
+    }
     on_both!(conn, |conn| diesel::insert_into(feeds::table)
         .values((feeds::name.eq(name), values))
         .on_conflict(feeds::name)
