@@ -222,6 +222,8 @@ pub enum OversightAsk {
         /// So many were allowed.
         threshold: Count,
     },
+    /// The ticket service's audit log failed its daily check.
+    ReportAudit {},
 }
 
 /// The answer, of the kind of the question.
@@ -371,11 +373,15 @@ pub enum NoticeKind {
     UnknownCustomers,
     /// Cards without any work on their tickets.
     IdleLooks,
+    /// The bridge's audit log failed its daily check.
+    BridgeAuditFailed,
+    /// The ticket service's audit log failed its daily check.
+    TicketAuditFailed,
 }
 
 impl NoticeKind {
     /// All kinds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::BreakGlass,
         Self::HourSoft,
         Self::HourHard,
@@ -387,6 +393,8 @@ impl NoticeKind {
         Self::OutsideHours,
         Self::UnknownCustomers,
         Self::IdleLooks,
+        Self::BridgeAuditFailed,
+        Self::TicketAuditFailed,
     ];
 
     /// The name on the wire.
@@ -404,6 +412,8 @@ impl NoticeKind {
             Self::OutsideHours => "outside_hours",
             Self::UnknownCustomers => "unknown_customers",
             Self::IdleLooks => "idle_looks",
+            Self::BridgeAuditFailed => "bridge_audit_failed",
+            Self::TicketAuditFailed => "ticket_audit_failed",
         }
     }
 

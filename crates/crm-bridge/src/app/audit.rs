@@ -3,7 +3,7 @@
 use audit_log::chain::{Report, SignedHead};
 use audit_log::wire::{from_wire, to_wire};
 use audit_log::{Conflict, Countersigned};
-use bridge_contract::{AuditAnswer, AuditQuestion, Grant, HEADS_MAX, Purpose, Version};
+use bridge_contract::{AuditAnswer, AuditQuestion, Grant, HEADS_MAX, NoticeKind, Purpose, Version};
 
 use super::{Bridge, BridgeError};
 use crate::store::audit::{TICKET_SERVICE, verified};
@@ -90,6 +90,7 @@ pub async fn verify_if_due(bridge: &Bridge) -> Result<Option<Report>, BridgeErro
             audit.complete = report.complete.as_str(),
             "the audit log is not what it was: run `crm-bridge audit verify`, which says where it begins"
         );
+        bridge.store.report_audit(NoticeKind::BridgeAuditFailed, bridge.meter(None)).await?;
     }
     bridge.store.record(verified(now, &report)).await?;
     Ok(Some(report))

@@ -4,7 +4,7 @@
 use audit_log::chain::{AuditKey, Verdict};
 use audit_log::wire::{from_wire, to_wire};
 use audit_log::{AuditLog, Event, check_file};
-use bridge_contract::{CustomerRef, Grant, Purpose, ViewerRole};
+use bridge_contract::{CustomerRef, Grant, NoticeKind, Purpose, ViewerRole};
 use crm_bridge::app::audit::verify_if_due;
 use db_kit::testing::TestDatabase;
 use db_kit::{Backend, both_databases};
@@ -104,6 +104,8 @@ both_databases! {
         let report = verify_if_due(&town.bridge).await.unwrap().unwrap();
         assert!(report.unaltered.is_no() && !report.passes(), "{report}");
         assert!(town.metrics.to_text().unwrap().contains("audit_unaltered -1"));
+        let (notices, _, open) = town.bridge.store.notices_page(true, true, None).await.unwrap();
+        assert_eq!((notices[0].about, &notices[0].operator, open), (NoticeKind::BridgeAuditFailed, &None, 1));
     }
 
     async fn an_export_stands_alone_and_an_erasure_leaves_the_log_valid(town: Town) {

@@ -113,6 +113,12 @@ db_kit::both_databases! {
             assert_eq!(tight.oversee_by(Purpose::Review {}, report.clone()).await.0, 200);
         }
         assert_eq!(tight.notices().await, ["idle_looks 30/20"], "once for a day");
+        let audit = json!({ "kind": "report_audit" });
+        assert_eq!(tight.oversee(audit.clone()).await.0, 403);
+        for _ in 0..2 {
+            assert_eq!(tight.oversee_by(Purpose::Review {}, audit.clone()).await.0, 200);
+        }
+        assert_eq!(tight.notices().await, ["ticket_audit_failed 0/0", "idle_looks 30/20"], "once a day");
     }
 
     async fn a_notice_stays_until_a_supervisor_has_seen_it(tight: Tight) {

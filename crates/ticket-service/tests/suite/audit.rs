@@ -8,14 +8,14 @@ use db_kit::{Backend, both_databases};
 use ticket_service::app::audit::records;
 use ticket_service::domain::Role;
 
-use crate::support::TestApp;
 use crate::support::bridge::WithBridge;
 use crate::tickets::{open, path};
 
 const DAY_S: i64 = 24 * 3_600;
 
 both_databases! {
-    async fn the_log_is_checked_once_a_day_and_what_was_changed_behind_its_back_is_found(app: TestApp) {
+    async fn the_log_is_checked_once_a_day_and_what_was_changed_behind_its_back_is_found(with: WithBridge) {
+        let app = &with.app;
         app.leave_jobs();
         open(&app.as_line1(), "A ticket").await;
         let check = || records::verify_if_due(&app.app, "req_check");
@@ -44,6 +44,8 @@ both_databases! {
         assert!(app.app.metrics.to_text().unwrap().contains("audit_unaltered -1"));
         let state = app.as_supervisor().get("/audit/state").await.expect(200);
         assert_eq!(state["unaltered"], "no");
+        let told = with.bridge.asked().into_iter().filter(|asked| asked.question["ask"]["kind"] == "report_audit");
+        assert_eq!(told.map(|asked| asked.grant["purpose"]["kind"].clone()).collect::<Vec<_>>(), ["review"]);
     }
 
     async fn an_export_stands_alone_and_an_erasure_leaves_the_log_valid(with: WithBridge) {

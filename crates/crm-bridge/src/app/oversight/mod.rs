@@ -2,8 +2,8 @@
 //! references and counts; no value of a customer passes here.
 
 use bridge_contract::{
-    AsOf, BrokenGlass, Count, Grant, OversightAnswer, OversightAsk, OversightFound, OversightQuestion,
-    Purpose, Version, ViewerId, ViewerRole,
+    AsOf, BrokenGlass, Count, Grant, NoticeKind, OversightAnswer, OversightAsk, OversightFound,
+    OversightQuestion, Purpose, Version, ViewerId, ViewerRole,
 };
 use service_kit::Timestamp;
 
@@ -13,7 +13,7 @@ use crate::walls::Wall;
 
 impl Bridge {
     /// By what a look is measured at this moment.
-    pub(super) fn meter(&self, glass: Option<BrokenGlass>) -> Meter {
+    pub(in crate::app) fn meter(&self, glass: Option<BrokenGlass>) -> Meter {
         Meter {
             rules: self.rules.clone(),
             now: self.clock.now(),
@@ -75,8 +75,12 @@ pub async fn oversight(
             bridge.store.report_idle(operator.clone(), since, counted.get(), threshold.get(), meter).await?;
             OversightFound::Reported {}
         }
+        (OversightAsk::ReportAudit {}, Asker::Review) => {
+            bridge.store.report_audit(NoticeKind::TicketAuditFailed, bridge.meter(None)).await?;
+            OversightFound::Reported {}
+        }
         (OversightAsk::Budgets { .. } | OversightAsk::Acknowledge { .. }, Asker::Review)
-        | (OversightAsk::ReportIdle { .. }, Asker::Supervisor(_)) => {
+        | (OversightAsk::ReportIdle { .. } | OversightAsk::ReportAudit {}, Asker::Supervisor(_)) => {
             return Err(BridgeError::GrantRefused("it is not for this question"));
         }
     };

@@ -12,6 +12,8 @@ use super::Meter;
 use crate::store::Store;
 use crate::store::schema::notices;
 
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
 /// Counted facts.
 pub(super) struct News<'a> {
     pub(super) about: NoticeKind,
@@ -237,6 +239,17 @@ impl Store {
                     News { about: NoticeKind::IdleLooks, since, counted, threshold, ..News::default() };
                 tell(conn, &meter, Some(&operator), &news)
             })
+            .await
+    }
+
+    /// An audit log failed its daily check: news once a day until it passes again.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn report_audit(&self, about: NoticeKind, meter: Meter) -> Result<(), DbError> {
+        let since = Timestamp::from_ms(meter.now.ms().div_euclid(DAY_MS) * DAY_MS);
+        self.database
+            .write(move |conn| tell(conn, &meter, None, &News { about, since, ..News::default() }))
             .await
     }
 }

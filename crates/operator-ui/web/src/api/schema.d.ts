@@ -1321,7 +1321,7 @@ export interface components {
          * @description What a notice is about.
          * @enum {string}
          */
-        NoticeKind: "break_glass" | "hour_soft" | "hour_hard" | "day_soft" | "day_hard" | "resolve_misses" | "neighbouring_tickets" | "reveals_in_series" | "outside_hours" | "unknown_customers" | "idle_looks";
+        NoticeKind: "break_glass" | "hour_soft" | "hour_hard" | "day_soft" | "day_hard" | "resolve_misses" | "neighbouring_tickets" | "reveals_in_series" | "outside_hours" | "unknown_customers" | "idle_looks" | "bridge_audit_failed" | "ticket_audit_failed";
         /** @description A page of notices. */
         NoticePage: {
             /** @description The newest first. */

@@ -26,8 +26,18 @@ async function load(): Promise<void> {
   version += 1;
 }
 
+/** An audit log failed its daily check: nobody did it, and nothing is counted. */
+export function isOfAudit(notice: Notice): boolean {
+  return notice.about === "bridge_audit_failed" || notice.about === "ticket_audit_failed";
+}
+
+/** Who it is about; where there is nobody, how it came up. */
+export function whose(notice: Notice): string {
+  return notice.by?.name ?? t(isOfAudit(notice) ? "oversight.check" : "oversight.form");
+}
+
 export function headline(notice: Notice): string {
-  const name = notice.by?.name ?? t("oversight.form");
+  const name = whose(notice);
   return t("oversight.new", { name, what: tOr("notice", notice.about) });
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use audit_log::chain::{PublicKey, Report, SignedHead};
 use audit_log::{ExportFailed, Exported};
-use bridge_contract::CustomerRef;
+use bridge_contract::{CustomerRef, OversightAsk};
 use service_kit::Timestamp;
 
 use super::heads;
@@ -82,6 +82,11 @@ pub async fn verify_if_due(app: &App, request_id: &str) -> Result<bool, TicketEr
             audit.complete = report.complete.as_str(),
             "the audit log is not what it was: run `ticket-service audit verify`, which says where it begins"
         );
+        if let Some(bridge) = &app.bridge
+            && let Err(error) = bridge.oversight(None, OversightAsk::ReportAudit {}, request_id).await
+        {
+            tracing::warn!(error.cause = %error, "supervisors could not be told of the audit log");
+        }
     }
     Ok(true)
 }

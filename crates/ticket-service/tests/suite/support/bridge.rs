@@ -266,7 +266,7 @@ impl State {
             Some(answers) if answers.len() > 1 => answers.remove(0),
             Some(answers) => answers[0].clone(),
             None if kind == "notices" => (200, json!({ "kind": kind, "items": [], "open": 0 })),
-            None if kind == "report_idle" => (200, json!({ "kind": "reported" })),
+            None if kind.starts_with("report_") => (200, json!({ "kind": "reported" })),
             None => (200, json!({ "kind": kind, "items": [] })),
         };
         let body = if status == 200 { json!({ "version": 1, "found": found }) } else { found };
