@@ -21,8 +21,9 @@ use std::sync::Arc;
 
 pub use audit_chain as chain;
 use audit_chain::{AuditKey, Details, Entry, Link, Salt, Seal};
-use db_kit::{AnyConnection, Database, DbError, on_both};
+use db_kit::{AnyConnection, Database, DbError, FixedSql, on_both};
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
 use service_kit::{Ids, Timestamp};
 
 pub use self::export::{ExportFailed, Exported, check_file, heads_in_file, public_key_file};
@@ -154,13 +155,13 @@ impl AuditLog {
             rows.push(Row::new(&entry, &at));
         }
         insert(conn, rows)?;
-        diesel::update(audit_head::table.filter(audit_head::id.eq(HEAD)))
-            .set((
-                audit_head::seq.eq(at.seq),
-                audit_head::hash.eq(at.hash.to_string()),
-                audit_head::mac.eq(at.mac.to_string()),
-            ))
-            .execute(conn)?;
+        let (hash, mac) = (at.hash.to_string(), at.mac.to_string());
+        let update = FixedSql {
+            before: "UPDATE audit_head SET (seq, hash, mac) = (",
+            values: (at.seq.into_sql::<BigInt>(), hash.into_sql::<Text>(), mac.into_sql::<Text>()),
+            after: ") WHERE id = 1",
+        };
+        on_both!(conn, |conn| update.execute(conn))?;
         Ok(())
     }
 
@@ -310,7 +311,7 @@ fn insert(conn: &mut AnyConnection, rows: Vec<Row>) -> Result<(), DbError> {
         return Ok(());
     }
     for row in rows {
-        diesel::insert_into(audit_log::table).values(row).execute(conn)?;
+        on_both!(conn, |conn| diesel::insert_into(audit_log::table).values(row).execute(conn))?;
     }
     Ok(())
 }

@@ -16,8 +16,9 @@ pub mod vault;
 
 use audit_log::{AuditLog, Event};
 use bridge_contract::{CustomerRef, ViewerId, ViewerRole};
-use db_kit::{AnyConnection, Database, DbError, Migrations, embed_migrations, on_both};
+use db_kit::{AnyConnection, Database, DbError, FixedSql, Migrations, embed_migrations, on_both};
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Binary, Text};
 use service_kit::Timestamp;
 
 use self::audit::LogLine;
@@ -129,8 +130,8 @@ impl Store {
         let (audit, now) = (self.audit.clone(), event.at);
         self.database
             .write(move |conn| {
-                diesel::delete(address_links::table.filter(address_links::address_hash.eq(&address.0)))
-                    .execute(conn)?;
+                let before = address_links::table.filter(address_links::address_hash.eq(&address.0));
+                on_both!(conn, |conn| diesel::delete(before).execute(conn))?;
                 let mut refs = Vec::with_capacity(people.len());
                 for (position, person) in people.iter().enumerate() {
                     let customer_ref = customer_ref_of(conn, &source, person, now)?;
@@ -139,7 +140,9 @@ impl Store {
                         address_links::customer_ref.eq(&customer_ref),
                         address_links::seen_at.eq(now.ms()),
                     );
-                    diesel::insert_into(address_links::table).values(link).execute(conn)?;
+                    on_both!(conn, |conn| diesel::insert_into(address_links::table)
+                        .values(link)
+                        .execute(conn))?;
                     link_ticket(conn, ticket, &customer_ref, now)?;
                     if let Some(card) = seal(position, &customer_ref) {
                         upsert_card(conn, &customer_ref, &card)?;
@@ -310,7 +313,7 @@ fn customer_row(
     let linked = ticket_links::table
         .filter(ticket_links::ticket.eq(ticket))
         .filter(ticket_links::customer_ref.eq(customers::customer_ref));
-    Ok(customers::table
+    let row = customers::table
         .left_join(cards::table.on(cards::customer_ref.eq(customers::customer_ref)))
         .filter(customers::customer_ref.eq(customer_ref))
         .filter(customers::source.eq(source))
@@ -320,9 +323,8 @@ fn customer_row(
             customers::erased_at.is_not_null(),
             (cards::sealed, cards::policy_hash, cards::as_of).nullable(),
             customers::merged_into,
-        ))
-        .get_result::<CustomerRow>(conn)
-        .optional()?)
+        ));
+    Ok(on_both!(conn, |conn| row.get_result::<CustomerRow>(conn)).optional()?)
 }
 
 fn customer_ref_of(
@@ -331,25 +333,24 @@ fn customer_ref_of(
     person: &Person,
     now: Timestamp,
 ) -> Result<String, DbError> {
-    let row = (
-        customers::customer_ref.eq(person.new_ref.as_str()),
-        customers::source.eq(source),
-        customers::crm_id.eq(&person.crm_id),
-        customers::minted_at.eq(now.ms()),
-    );
     // Two tickets of one new customer may come at once; the unique pair decides whose reference stays.
-    on_both!(conn, |conn| diesel::insert_into(customers::table)
-        .values(row)
-        .on_conflict((customers::source, customers::crm_id))
-        .do_update()
+    let upsert = FixedSql {
+        before: "INSERT INTO customers (customer_ref, source, crm_id, minted_at) VALUES (",
+        values: (
+            person.new_ref.as_str().into_sql::<Text>(),
+            source.into_sql::<Text>(),
+            person.crm_id.as_str().into_sql::<Text>(),
+            now.ms().into_sql::<BigInt>(),
+        ),
         // The CRM names the customer, so the customer is there (again).
-        .set((customers::erased_at.eq(None::<i64>), customers::merged_into.eq(None::<String>)))
-        .execute(conn))?;
-    Ok(customers::table
+        after: ") ON CONFLICT (source, crm_id) DO UPDATE SET erased_at = NULL, merged_into = NULL",
+    };
+    on_both!(conn, |conn| upsert.execute(conn))?;
+    let customer = customers::table
         .filter(customers::source.eq(source))
         .filter(customers::crm_id.eq(&person.crm_id))
-        .select(customers::customer_ref)
-        .get_result(conn)?)
+        .select(customers::customer_ref);
+    Ok(on_both!(conn, |conn| customer.get_result(conn))?)
 }
 
 fn link_ticket(
@@ -374,20 +375,22 @@ fn link_ticket(
 fn upsert_card(conn: &mut AnyConnection, customer_ref: &str, card: &SealedCard) -> Result<(), DbError> {
     let there =
         customers::table.filter(customers::customer_ref.eq(customer_ref).and(customers::erased_at.is_null()));
-    if !diesel::select(diesel::dsl::exists(there)).get_result::<bool>(conn)? {
+    let is_there = diesel::select(diesel::dsl::exists(there));
+    if !on_both!(conn, |conn| is_there.get_result::<bool>(conn))? {
         return Ok(());
     }
-    let values = (
-        cards::sealed.eq(&card.sealed),
-        cards::policy_hash.eq(&card.policy_hash),
-        cards::as_of.eq(card.as_of.ms()),
-    );
-    on_both!(conn, |conn| diesel::insert_into(cards::table)
-        .values((cards::customer_ref.eq(customer_ref), values))
-        .on_conflict(cards::customer_ref)
-        .do_update()
-        .set(values)
-        .execute(conn))?;
+    let upsert = FixedSql {
+        before: "INSERT INTO cards (customer_ref, sealed, policy_hash, as_of) VALUES (",
+        values: (
+            customer_ref.into_sql::<Text>(),
+            card.sealed.as_slice().into_sql::<Binary>(),
+            card.policy_hash.as_str().into_sql::<Text>(),
+            card.as_of.ms().into_sql::<BigInt>(),
+        ),
+        after: ") ON CONFLICT (customer_ref) DO UPDATE SET sealed = excluded.sealed, \
+                policy_hash = excluded.policy_hash, as_of = excluded.as_of",
+    };
+    on_both!(conn, |conn| upsert.execute(conn))?;
     Ok(())
 }
 

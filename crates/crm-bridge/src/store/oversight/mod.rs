@@ -7,8 +7,9 @@ mod pages;
 use std::sync::Arc;
 
 use bridge_contract::{BrokenGlass, BudgetWindow, NoticeKind, ViewerId, ViewerRole};
-use db_kit::{AnyConnection, Backend, DbError, on_both};
+use db_kit::{AnyConnection, Backend, DbError, FixedSql, on_both};
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
 use service_kit::{Ids, Timestamp};
 
 pub use self::notices::Acknowledged;
@@ -81,9 +82,12 @@ pub(super) fn place(conn: &mut AnyConnection, viewing: &Viewing, meter: &Meter) 
         .values(none)
         .on_conflict_do_nothing()
         .execute(conn))?;
-    diesel::update(viewing_budgets::table.filter(viewing_budgets::operator.eq(operator)))
-        .set(viewing_budgets::operator.eq(operator))
-        .execute(conn)?;
+    let lock = FixedSql {
+        before: "UPDATE viewing_budgets SET operator = operator WHERE operator = (",
+        values: (operator.into_sql::<Text>(),),
+        after: ")",
+    };
+    on_both!(conn, |conn| lock.execute(conn))?;
     read_place(conn, viewing, meter)
 }
 
@@ -111,9 +115,8 @@ fn read_place(conn: &mut AnyConnection, viewing: &Viewing, meter: &Meter) -> Res
                 viewing_budgets::glass_used,
             ),
             (viewed_customers::hour_at, viewed_customers::day_at, viewed_customers::ticket).nullable(),
-        ))
-        .get_result::<Row>(conn)
-        .optional()?;
+        ));
+    let row = on_both!(conn, |conn| row.get_result::<Row>(conn)).optional()?;
     let mut place = Place { standing: free, role: viewing.role, same_ticket: false };
     let standing = &mut place.standing;
     let mut seen = Seen::default();
@@ -233,29 +236,37 @@ impl Ledger<'_> {
 
     /// Takes the places that the look costs, and remembers that this customer is counted.
     fn charge(&mut self, place: &Place) -> Result<(), DbError> {
-        let row = row_of(self.viewing, &self.windows, place.role, place.standing.used_after());
-        let values = (row.1, row.2, row.3, row.4, row.5, row.6);
-        on_both!(self.conn, |conn| diesel::insert_into(viewing_budgets::table)
-            .values(row)
-            .on_conflict(viewing_budgets::operator)
-            .do_update()
-            .set(values)
-            .execute(conn))?;
-        let values = (
-            viewed_customers::hour_at.eq(self.windows.hour_start.ms()),
-            viewed_customers::day_at.eq(self.windows.day_start.ms()),
-            viewed_customers::ticket.eq(self.viewing.ticket),
-        );
-        let key = (
-            viewed_customers::operator.eq(self.viewing.operator.as_str()),
-            viewed_customers::customer_ref.eq(self.viewing.customer_ref.as_str()),
-        );
-        on_both!(self.conn, |conn| diesel::insert_into(viewed_customers::table)
-            .values((key, values))
-            .on_conflict((viewed_customers::operator, viewed_customers::customer_ref))
-            .do_update()
-            .set(values)
-            .execute(conn))?;
+        let (operator, used) = (self.viewing.operator.as_str(), place.standing.used_after());
+        let (hour_at, day_at) = (self.windows.hour_start.ms(), self.windows.day_start.ms());
+        let budget = FixedSql {
+            before: "INSERT INTO viewing_budgets (operator, role, hour_at, hour_used, day_at, day_used, glass_used) VALUES (",
+            values: (
+                operator.into_sql::<Text>(),
+                place.role.as_str().into_sql::<Text>(),
+                hour_at.into_sql::<BigInt>(),
+                i64::from(used.hour).into_sql::<BigInt>(),
+                day_at.into_sql::<BigInt>(),
+                i64::from(used.day).into_sql::<BigInt>(),
+                i64::from(used.glass).into_sql::<BigInt>(),
+            ),
+            after: ") ON CONFLICT (operator) DO UPDATE SET role = excluded.role, hour_at = excluded.hour_at, \
+                    hour_used = excluded.hour_used, day_at = excluded.day_at, day_used = excluded.day_used, \
+                    glass_used = excluded.glass_used",
+        };
+        on_both!(self.conn, |conn| budget.execute(conn))?;
+        let viewed = FixedSql {
+            before: "INSERT INTO viewed_customers (operator, customer_ref, hour_at, day_at, ticket) VALUES (",
+            values: (
+                operator.into_sql::<Text>(),
+                self.viewing.customer_ref.as_str().into_sql::<Text>(),
+                hour_at.into_sql::<BigInt>(),
+                day_at.into_sql::<BigInt>(),
+                self.viewing.ticket.into_sql::<BigInt>(),
+            ),
+            after: ") ON CONFLICT (operator, customer_ref) DO UPDATE SET hour_at = excluded.hour_at, \
+                    day_at = excluded.day_at, ticket = excluded.ticket",
+        };
+        on_both!(self.conn, |conn| viewed.execute(conn))?;
         Ok(())
     }
 
@@ -287,7 +298,7 @@ impl Ledger<'_> {
                 looks::reason.eq(glass.map(|glass| glass.reason.as_str())),
             ),
         );
-        diesel::insert_into(looks::table).values(row).execute(self.conn)?;
+        on_both!(self.conn, |conn| diesel::insert_into(looks::table).values(row).execute(conn))?;
         Ok(())
     }
 
@@ -344,28 +355,30 @@ fn tally(
     }
     let before = tallies::table
         .filter(tallies::operator.eq(operator).and(tallies::rule.eq(rule.as_str())))
-        .select((tallies::since, tallies::last_at, tallies::last_ticket, tallies::counted))
-        .get_result::<(i64, i64, i64, i64)>(conn)
-        .optional()?
-        .map(|(since, last_at, last_ticket, counted)| Tally {
+        .select((tallies::since, tallies::last_at, tallies::last_ticket, tallies::counted));
+    let before = on_both!(conn, |conn| before.get_result::<(i64, i64, i64, i64)>(conn)).optional()?.map(
+        |(since, last_at, last_ticket, counted)| Tally {
             since: Timestamp::from_ms(since),
             last_at: Timestamp::from_ms(last_at),
             last_ticket,
             counted: u32::try_from(counted).unwrap_or(u32::MAX),
-        });
-    let after = next(before);
-    let values = (
-        tallies::since.eq(after.since.ms()),
-        tallies::last_at.eq(after.last_at.ms()),
-        tallies::last_ticket.eq(after.last_ticket),
-        tallies::counted.eq(i64::from(after.counted)),
+        },
     );
-    on_both!(conn, |conn| diesel::insert_into(tallies::table)
-        .values((tallies::operator.eq(operator), tallies::rule.eq(rule.as_str()), values))
-        .on_conflict((tallies::operator, tallies::rule))
-        .do_update()
-        .set(values)
-        .execute(conn))?;
+    let after = next(before);
+    let counted = FixedSql {
+        before: "INSERT INTO tallies (operator, rule, since, last_at, last_ticket, counted) VALUES (",
+        values: (
+            operator.into_sql::<Text>(),
+            rule.as_str().into_sql::<Text>(),
+            after.since.ms().into_sql::<BigInt>(),
+            after.last_at.ms().into_sql::<BigInt>(),
+            after.last_ticket.into_sql::<BigInt>(),
+            i64::from(after.counted).into_sql::<BigInt>(),
+        ),
+        after: ") ON CONFLICT (operator, rule) DO UPDATE SET since = excluded.since, last_at = excluded.last_at, \
+                last_ticket = excluded.last_ticket, counted = excluded.counted",
+    };
+    on_both!(conn, |conn| counted.execute(conn))?;
     Ok(passes(before, after, max).then_some(after))
 }
 
