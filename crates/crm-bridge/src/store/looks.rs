@@ -2,14 +2,15 @@
 //! under way the next ones gather. Whoever looks is answered after the commit, so nothing is shown that is not on the disk.
 //!
 //! On PostgreSQL the next transaction is called when one has ended: two would wait for each other at the head of the audit log.
-//! On SQLite it is called as soon as one has begun, because the one writer lets those that wait share a commit.
+//! On SQLite one takes in whoever comes while it runs, and calls the next one before it writes to the audit log: the one
+//! writer lets both share a commit.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use audit_log::Event;
 use bridge_contract::ViewerId;
-use db_kit::{AnyConnection, Backend, DbError};
+use db_kit::{AnyConnection, DbError};
 use tokio::sync::oneshot;
 use tracing::Span;
 
@@ -90,9 +91,9 @@ impl Looks {
         Ok(!std::mem::replace(&mut lane.is_called, true))
     }
 
-    fn take(&self) -> Vec<Box<dyn Look>> {
+    fn take(&self, count_max: usize) -> Vec<Box<dyn Look>> {
         let mut lane = self.lock();
-        let count = lane.waiting.len().min(TOGETHER_MAX);
+        let count = lane.waiting.len().min(count_max);
         lane.waiting.drain(..count).collect()
     }
 
@@ -126,14 +127,7 @@ impl Store {
         let (store, filled) = (self.clone(), taken.clone());
         let end = End { store: self.clone(), taken, failed: Some(gone()) };
         self.database.write_and_tell(
-            move |conn| {
-                let mut looks = filled.lock();
-                *looks = store.looks.take();
-                if matches!(conn, AnyConnection::Sqlite(_)) && store.looks.go_on() {
-                    store.call();
-                }
-                store.run_all(conn, &mut looks)
-            },
+            move |conn| store.run_waiting(conn, &mut filled.lock()),
             move |outcome| {
                 let mut end = end;
                 end.failed = outcome.err();
@@ -141,23 +135,69 @@ impl Store {
         );
     }
 
-    fn run_all(&self, conn: &mut AnyConnection, looks: &mut [Box<dyn Look>]) -> Result<(), DbError> {
-        // One order in all transactions of all nodes: whoever holds the row of an operator waits for later ones only.
-        looks.sort_by(|one, other| one.operator().cmp(other.operator()));
-        let mut events = Vec::with_capacity(looks.len());
-        for look in looks {
+    /// Runs the looks that wait, and writes their events to the audit log in one stretch.
+    fn run_waiting(&self, conn: &mut AnyConnection, batch: &mut Batch) -> Result<(), DbError> {
+        let mut events = Vec::new();
+        let is_sqlite = matches!(conn, AnyConnection::Sqlite(_));
+        loop {
+            let before = batch.looks.len();
+            let mut looks = self.looks.take(TOGETHER_MAX.saturating_sub(before));
+            if looks.is_empty() && is_sqlite && before > 1 {
+                // Where several look at once, there are more who only lack a processor.
+                std::thread::yield_now();
+                looks = self.looks.take(TOGETHER_MAX.saturating_sub(before));
+            }
+            if looks.is_empty() {
+                break;
+            }
+            // One order in all transactions of all nodes: whoever holds the row of an operator waits for later ones only.
+            looks.sort_by(|one, other| one.operator().cmp(other.operator()));
+            batch.looks.append(&mut looks);
+            for look in batch.looks.iter_mut().skip(before) {
+                look.run(conn, &mut events)?;
+            }
+            // With rows of PostgreSQL locked, an operator who comes late would be out of order.
+            if !is_sqlite {
+                break;
+            }
+        }
+        if is_sqlite {
+            batch.has_called = true;
+            self.go_on();
+        }
+        self.audit.append(conn, &events)
+    }
+
+    fn run_alone(&self, conn: &mut AnyConnection, batch: &mut Batch) -> Result<(), DbError> {
+        let mut events = Vec::new();
+        for look in &mut batch.looks {
             look.run(conn, &mut events)?;
         }
         self.audit.append(conn, &events)
     }
+
+    /// Calls a transaction for those who wait and for whom none is called.
+    fn go_on(&self) {
+        if self.looks.go_on() {
+            self.call();
+        }
+    }
 }
 
-/// The looks of a transaction, between the thread that runs it and the one that tells.
+/// The looks of one transaction.
+#[derive(Default)]
+struct Batch {
+    looks: Vec<Box<dyn Look>>,
+    /// Whether it has called another transaction for those who came too late for it.
+    has_called: bool,
+}
+
+/// A batch between the thread that runs it and the one that tells.
 #[derive(Clone, Default)]
-struct Taken(Arc<Mutex<Vec<Box<dyn Look>>>>);
+struct Taken(Arc<Mutex<Batch>>);
 
 impl Taken {
-    fn lock(&self) -> MutexGuard<'_, Vec<Box<dyn Look>>> {
+    fn lock(&self) -> MutexGuard<'_, Batch> {
         // After a panic the looks are run again, one by one.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -172,14 +212,12 @@ struct End {
 
 impl Drop for End {
     fn drop(&mut self) {
-        let mut looks = std::mem::take(&mut *self.taken.lock());
-        // On SQLite a transaction that began has called the next one.
-        let called = self.store.database.backend() == Backend::Sqlite && !looks.is_empty();
+        let Batch { mut looks, has_called } = std::mem::take(&mut *self.taken.lock());
         match self.failed.take() {
             None => looks.into_iter().for_each(|look| look.answer(None)),
             Some(error) if looks.is_empty() => {
                 // It has not even begun: nobody will come for those who wait.
-                let waiting = self.store.looks.take().into_iter();
+                let waiting = self.store.looks.take(TOGETHER_MAX).into_iter();
                 waiting.for_each(|look| look.answer(Some(error.for_another_caller())));
             }
             Some(error) => match looks.pop() {
@@ -188,21 +226,21 @@ impl Drop for End {
                 last => looks.into_iter().chain(last).for_each(|look| alone(&self.store, look)),
             },
         }
-        if !called && self.store.looks.go_on() {
-            self.store.call();
+        if !has_called {
+            self.store.go_on();
         }
     }
 }
 
 /// Runs a look in a transaction of its own.
 fn alone(store: &Store, look: Box<dyn Look>) {
-    let taken = Taken(Arc::new(Mutex::new(vec![look])));
+    let taken = Taken(Arc::new(Mutex::new(Batch { looks: vec![look], has_called: false })));
     let (writer, filled) = (store.clone(), taken.clone());
     let answer = move |outcome: Result<(), DbError>| {
         let mut failed = outcome.err();
-        std::mem::take(&mut *taken.lock()).into_iter().for_each(|look| look.answer(failed.take()));
+        std::mem::take(&mut *taken.lock()).looks.into_iter().for_each(|look| look.answer(failed.take()));
     };
-    store.database.write_and_tell(move |conn| writer.run_all(conn, &mut filled.lock()), answer);
+    store.database.write_and_tell(move |conn| writer.run_alone(conn, &mut filled.lock()), answer);
 }
 
 fn gone() -> DbError {
@@ -211,10 +249,14 @@ fn gone() -> DbError {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use std::task::Poll;
+
     use audit_log::AuditLog;
     use audit_log::chain::AuditKey;
-    use db_kit::both_databases;
     use db_kit::testing::{StartOn, TestDatabase};
+    use db_kit::{Backend, both_databases};
     use futures_util::future::join_all;
     use service_kit::{Clock, Ids, Timestamp};
 
@@ -278,6 +320,36 @@ mod tests {
             assert!(matches!(&answers[5], Err(DbError::Panicked(text)) if text == "a bug in a look"));
             assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 18);
             assert_eq!(looking.recorded().await, 18);
+        }
+
+        async fn a_look_that_comes_while_others_run_is_recorded_with_them_or_right_after(looking: Looking) {
+            let (begun, has_begun) = oneshot::channel();
+            let (go_on, may_go_on) = std::sync::mpsc::channel();
+            let mut begun = Some(begun);
+            let operator = ViewerId::new("opr_00000000").unwrap();
+            let first = looking.store.together(&operator, move |_, events| {
+                begun.take().map(|begun| begun.send(()));
+                may_go_on.recv().unwrap();
+                events.push(Event::new(Timestamp::from_ms(1), "usr_0", "card.shown"));
+                Ok(())
+            });
+            let second = async {
+                has_begun.await.unwrap();
+                let mut look = pin!(looking.store.together(&operator, |_, events| {
+                    events.push(Event::new(Timestamp::from_ms(2), "usr_0", "card.shown"));
+                    Ok(())
+                }));
+                assert!(poll_fn(|context| Poll::Ready(look.as_mut().poll(context).is_pending())).await);
+                go_on.send(()).unwrap();
+                look.await
+            };
+            let writes = looking.store.database.stats().writes;
+            let (first, second) = futures_util::future::join(first, second).await;
+            assert!(first.is_ok() && second.is_ok());
+            let writes = looking.store.database.stats().writes - writes;
+            let together = looking.store.database.backend() == Backend::Sqlite;
+            assert_eq!(writes, if together { 1 } else { 2 });
+            assert_eq!(looking.recorded().await, 2);
         }
 
         async fn a_closed_database_refuses_looks_instead_of_keeping_them_waiting(looking: Looking) {
