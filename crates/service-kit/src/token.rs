@@ -148,6 +148,7 @@ impl Signer {
 #[derive(Clone)]
 pub struct Verifier {
     key: DecodingKey,
+    validation: Validation,
     issuer: &'static str,
     audience: &'static str,
     clock: Clock,
@@ -171,7 +172,12 @@ impl Verifier {
         clock: Clock,
     ) -> Result<Self, KeyError> {
         let key = DecodingKey::from_ed_pem(public_pem.as_bytes()).map_err(|_| KeyError::Format)?;
-        Ok(Self { key, issuer, audience, clock })
+        // Times and audience are checked in `verify`, with the clock that was passed in.
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        validation.required_spec_claims.clear();
+        Ok(Self { key, validation, issuer, audience, clock })
     }
 
     /// The claims of a token that was signed by the expected key, for this service, and is valid now.
@@ -182,12 +188,7 @@ impl Verifier {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(TokenError::Invalid);
         }
-        // Times and audience are checked below, with the clock that was passed in.
-        let mut validation = Validation::new(Algorithm::EdDSA);
-        validation.validate_exp = false;
-        validation.validate_aud = false;
-        validation.required_spec_claims.clear();
-        let claims = jsonwebtoken::decode::<Claims<G>>(token, &self.key, &validation)
+        let claims = jsonwebtoken::decode::<Claims<G>>(token, &self.key, &self.validation)
             .map_err(|_| TokenError::Invalid)?
             .claims;
         if claims.iss != self.issuer || claims.aud != self.audience {
