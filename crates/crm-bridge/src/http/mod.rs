@@ -99,6 +99,8 @@ pub fn configure(config: &mut web::ServiceConfig, listener: &Listener) {
     let swagger = SwaggerUi::new("/api/docs/{_:.*}")
         .config(SwaggerConfig::from("/api/openapi.json"))
         .url("/api/openapi.json", document);
+    // First of all, because routes are tried in this order and those of the documents are patterns.
+    routes(&mut utoipa_actix_web::service_config::ServiceConfig::new(config));
     config
         .app_data(Data::new(listener.bridge.clone()))
         .app_data(Data::new(listener.bridge.now().ids.clone()))
@@ -107,9 +109,8 @@ pub fn configure(config: &mut web::ServiceConfig, listener: &Listener) {
         .app_data(Data::new(listener.metrics.clone()))
         .app_data(problems::json_config(listener.body_bytes_max))
         .service(web::redirect("/api/docs", "/api/docs/"))
-        .service(swagger);
-    routes(&mut utoipa_actix_web::service_config::ServiceConfig::new(config));
-    config.default_service(web::to(|| async { Err::<HttpResponse, Problem>(common::not_found().await) }));
+        .service(swagger)
+        .default_service(web::to(|| async { Err::<HttpResponse, Problem>(common::not_found().await) }));
 }
 
 /// A server on an open port. Runs when awaited; stops through its handle.
