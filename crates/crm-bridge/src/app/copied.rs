@@ -41,7 +41,7 @@ impl Bridge {
     /// The customers with that address, if there is a complete copy.
     pub(super) async fn copied_at(&self, address: &AddressHash) -> Option<Vec<Copied>> {
         let (as_of, _) = self.copy_state()?;
-        let rows = self.sync.as_ref()?.store.find_rows(short(address), ROWS_MAX).await.ok()?;
+        let rows = self.sync.as_ref()?.store.find_rows(short(address.bytes()), ROWS_MAX).await.ok()?;
         Some(rows.into_iter().filter_map(|row| self.open_row(row, as_of)).collect())
     }
 

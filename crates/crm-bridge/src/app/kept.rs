@@ -187,7 +187,9 @@ impl Bridge {
             .filter_map(|(position, value)| {
                 let field = self.policy.fields.get(position)?;
                 let reading = match value {
-                    KeptValue::Text(text) => read(field, &RawScalar::Text(text), &self.phones, self.walls),
+                    KeptValue::Text(text) => {
+                        read(field, &RawScalar::Text(text.into()), &self.phones, self.walls)
+                    }
                     KeptValue::Flag(flag) => read(field, &RawScalar::Flag(flag), &self.phones, self.walls),
                     KeptValue::Absent(()) => Reading::Absent,
                     KeptValue::Withheld(()) => Reading::Withheld(crate::policy::value::Reason::WrongType),

@@ -8,6 +8,7 @@ pub mod check;
 pub mod diff;
 pub mod explain;
 pub mod form;
+pub mod held;
 pub mod lexicon;
 pub mod load;
 pub mod tripwire;

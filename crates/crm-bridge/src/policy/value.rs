@@ -10,6 +10,7 @@ use super::form::{
     EMAIL_CHARS_MAX, Formed, URL_CHARS_MAX, day_form, email_form, phone_form, trimmed, url_form,
 };
 pub use super::form::{PhoneRules, normal_email, normal_phone};
+use super::held::Held;
 use super::tripwire::{self, Shape};
 use super::{Field, FieldKind};
 use crate::walls::{Wall, Walls};
@@ -18,7 +19,7 @@ use crate::walls::{Wall, Walls};
 #[derive(Clone)]
 pub enum RawScalar {
     /// A JSON string.
-    Text(Zeroizing<String>),
+    Text(Held),
     /// A JSON integer.
     Integer(i64),
     /// A JSON boolean.
@@ -285,7 +286,7 @@ mod tests {
     }
 
     fn text(value: &str) -> RawScalar {
-        RawScalar::Text(held(value))
+        RawScalar::Text(held(value).into())
     }
 
     fn outcome(entry: &str, raw: &RawScalar) -> String {

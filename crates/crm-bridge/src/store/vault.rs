@@ -178,11 +178,17 @@ impl Vault {
     /// The hash of a normalised address; `kind` keeps a number from colliding with an address.
     #[must_use]
     pub fn address_hash(&self, kind: &str, address: &str) -> AddressHash {
+        AddressHash(self.address_bytes(kind, address).to_vec())
+    }
+
+    /// The same as bytes.
+    #[must_use]
+    pub fn address_bytes(&self, kind: &str, address: &str) -> [u8; 32] {
         let mut mac = self.addresses.clone();
         mac.update(kind.as_bytes());
         mac.update(b"|");
         mac.update(address.as_bytes());
-        AddressHash(mac.finalize().into_bytes().to_vec())
+        mac.finalize().into_bytes().into()
     }
 
     /// The secret that the CRM shares with the bridge for one purpose and one id, such as a webhook's. It is made anew each

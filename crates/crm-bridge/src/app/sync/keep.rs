@@ -11,7 +11,6 @@ use crate::app::resolve::new_ref;
 use crate::connector::projection::Record;
 use crate::policy::form::{email_form, phone_form};
 use crate::store::sync::mirror::{Row, ShortHash};
-use crate::store::vault::AddressHash;
 use crate::store::{Person, SealedCard};
 
 impl Bridge {
@@ -27,8 +26,8 @@ impl Bridge {
         let emails = record.emails.iter().filter_map(|email| email_form(email));
         let phones = record.phones.iter().filter_map(|phone| phone_form(phone, &self.phones));
         let mut addresses: Vec<ShortHash> = emails
-            .map(|email| short(&self.vault.address_hash("email", &email)))
-            .chain(phones.map(|phone| short(&self.vault.address_hash("phone", &phone))))
+            .map(|email| short(&self.vault.address_bytes("email", &email)))
+            .chain(phones.map(|phone| short(&self.vault.address_bytes("phone", &phone))))
             .collect();
         addresses.sort_unstable();
         addresses.dedup();
@@ -42,9 +41,9 @@ pub(in crate::app) fn copy_bond(crm_id: &str) -> String {
 }
 
 /// The 63 bits of a keyed hash that the copy finds by.
-pub(in crate::app) fn short(hash: &AddressHash) -> ShortHash {
+pub(in crate::app) fn short(hash: &[u8]) -> ShortHash {
     let mut bytes = [0_u8; 8];
-    for (to, from) in bytes.iter_mut().zip(hash.bytes()) {
+    for (to, from) in bytes.iter_mut().zip(hash) {
         *to = *from;
     }
     ShortHash(i64::from_be_bytes(bytes) & i64::MAX)

@@ -12,6 +12,7 @@ use super::walk::{Place, Walk};
 use super::watch::KeyWatch;
 use crate::connector::profile::Shape;
 use crate::connector::profile::answer::ErrorRule;
+use crate::policy::held::Texts;
 #[cfg(feature = "sabotage")]
 use crate::walls::Wall;
 use crate::walls::Walls;
@@ -161,12 +162,14 @@ impl<'p, 'de> Reader<'p, 'de> {
             walk: Walk::new(self.watch),
             sink: Sink::default(),
             records: Vec::new(),
+            texts: Texts::default(),
             seen: Seen::default(),
             found: None,
         };
         let mut json = Cursor::new(self.text, self.plan.limits.depth_max);
         let read = out.around(around, &mut json).and_then(|()| json.end());
         self.watch.add(&out.walk.tally);
+        out.texts.close();
         read?;
         if out.seen.error {
             return Err(Unreadable::ErrorInside { throttled: out.seen.throttled });
@@ -193,6 +196,7 @@ struct Output<'p, 'de> {
     walk: Walk<'p, 'de>,
     sink: Sink<'de>,
     records: Vec<Record>,
+    texts: Texts,
     seen: Seen,
     found: Option<Where>,
 }
@@ -290,7 +294,7 @@ impl<'p, 'de> Output<'p, 'de> {
         // In a list the record may be inside of what is listed; the answer for one says where it is by itself.
         let path = if self.kind == Kind::List { self.within } else { &[] };
         self.within(path, json)?;
-        self.records.push(Record::take(self.plan, &self.sink));
+        self.records.push(Record::take(self.plan, &self.sink, &mut self.texts));
         Ok(())
     }
 
@@ -327,5 +331,8 @@ pub(super) fn record_of(value: &serde_json::Value, plan: &Plan) -> Record {
         let _ = Place { node: &plan.root, sink: &mut sink, walk: &mut walk }
             .read(&mut Cursor::new(&text, plan.limits.depth_max));
     }
-    Record::take(plan, &sink)
+    let mut texts = Texts::default();
+    let record = Record::take(plan, &sink, &mut texts);
+    texts.close();
+    record
 }

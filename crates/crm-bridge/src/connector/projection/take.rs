@@ -10,6 +10,7 @@ use super::plan::Plan;
 use super::sink::{Found, Sink};
 use super::walk::is_text;
 use crate::connector::profile::Form;
+use crate::policy::held::{Held, Texts};
 use crate::policy::value::RawScalar;
 
 /// Longest number that is taken as text: more digits are no customer number, but an account.
@@ -61,9 +62,9 @@ pub struct Record {
     /// When the CRM last changed it.
     pub updated_at: Option<Timestamp>,
     /// Mail addresses, for the check that a hit is a hit.
-    pub emails: Vec<Zeroizing<String>>,
+    pub emails: Vec<Held>,
     /// Phone numbers, for the same.
-    pub phones: Vec<Zeroizing<String>>,
+    pub phones: Vec<Held>,
     /// Whether the CRM counts it as deleted.
     pub deleted: bool,
     /// The id of the record that this one was merged into.
@@ -83,7 +84,7 @@ pub struct Record {
 }
 
 impl Record {
-    pub(super) fn take(plan: &Plan, sink: &Sink<'_>) -> Self {
+    pub(super) fn take(plan: &Plan, sink: &Sink<'_>, texts: &mut Texts) -> Self {
         let mut record = Self { values: Vec::with_capacity(plan.field_count), ..Self::default() };
         let mut missing = None;
         for output in &plan.outputs {
@@ -100,9 +101,11 @@ impl Record {
                 Target::MergedInto => record.merged_into = output.id(sink),
                 Target::Company => record.company_id = output.id(sink),
                 Target::Parent => record.parent = output.id(sink),
-                Target::Email => output.each(sink, &plan.clock, |text| record.emails.push(text)),
-                Target::Phone => output.each(sink, &plan.clock, |text| record.phones.push(text)),
-                Target::Field(field) => record.offer(field, output, sink, &plan.clock, &mut missing),
+                Target::Email => output.each(sink, &plan.clock, texts, |text| record.emails.push(text)),
+                Target::Phone => output.each(sink, &plan.clock, texts, |text| record.phones.push(text)),
+                Target::Field(field) => {
+                    record.offer(field, output, sink, (&plan.clock, &mut *texts), &mut missing)
+                }
             }
         }
         record.not_sent.extend(missing);
@@ -116,7 +119,7 @@ impl Record {
         field: usize,
         output: &Output,
         sink: &Sink<'_>,
-        clock: &Clock,
+        (clock, texts): (&Clock, &mut Texts),
         missing: &mut Option<usize>,
     ) {
         if self.values.last().is_none_or(|(known, _)| *known != field) {
@@ -130,7 +133,7 @@ impl Record {
         if output.cells().iter().any(|cell| sink.was_sent(*cell)) {
             *missing = None;
         }
-        if let Some(found) = output.first(sink, clock) {
+        if let Some(found) = output.first(sink, clock, texts) {
             *value = found;
         }
     }
@@ -157,27 +160,27 @@ impl Output {
         self.found(sink).find_map(id_text)
     }
 
-    fn first(&self, sink: &Sink<'_>, clock: &Clock) -> Option<RawScalar> {
+    fn first(&self, sink: &Sink<'_>, clock: &Clock, texts: &mut Texts) -> Option<RawScalar> {
         match &self.parts {
-            Parts::FirstOf(_) => self.found(sink).find_map(|found| self.formed(found, clock)),
-            Parts::Joined(cells, with) => self.formed(&joined(cells, with, sink), clock),
+            Parts::FirstOf(_) => self.found(sink).find_map(|found| self.formed(found, clock, texts)),
+            Parts::Joined(cells, with) => self.formed(&joined(cells, with, sink), clock, texts),
         }
     }
 
-    fn each(&self, sink: &Sink<'_>, clock: &Clock, mut take: impl FnMut(Zeroizing<String>)) {
+    fn each(&self, sink: &Sink<'_>, clock: &Clock, texts: &mut Texts, mut take: impl FnMut(Held)) {
         let mut take = |value: Option<RawScalar>| {
             if let Some(RawScalar::Text(text)) = value {
                 take(text);
             }
         };
         match &self.parts {
-            Parts::FirstOf(_) => self.found(sink).for_each(|found| take(self.formed(found, clock))),
-            Parts::Joined(cells, with) => take(self.formed(&joined(cells, with, sink), clock)),
+            Parts::FirstOf(_) => self.found(sink).for_each(|found| take(self.formed(found, clock, texts))),
+            Parts::Joined(cells, with) => take(self.formed(&joined(cells, with, sink), clock, texts)),
         }
     }
 
     /// The value in its form, if it is one.
-    fn formed(&self, found: &Found<'_>, clock: &Clock) -> Option<RawScalar> {
+    fn formed(&self, found: &Found<'_>, clock: &Clock, texts: &mut Texts) -> Option<RawScalar> {
         if found.is_nothing() && !(self.false_is_a_value && matches!(found, Found::Flag(_))) {
             return None;
         }
@@ -186,12 +189,12 @@ impl Output {
         }
         if !self.words.is_empty() {
             let word = self.words.iter().find(|(id, _)| is_text(found, id));
-            return word.map(|(_, word)| held(word));
+            return word.map(|(_, word)| RawScalar::Text(texts.hold(word)));
         }
         let formed = match self.form {
-            Form::Plain => return Some(plain(found)),
-            Form::Label => found.text().map(held),
-            Form::Digits => digits(found),
+            Form::Plain => return Some(plain(found, texts)),
+            Form::Label => found.text().map(|text| RawScalar::Text(texts.hold(text))),
+            Form::Digits => digits(found, texts),
             Form::Flag => flag(found).map(RawScalar::Flag),
             Form::UnixS => whole_number(found).and_then(|s| clock.day_of_seconds(s)).map(RawScalar::Day),
             Form::UnixMs => {
@@ -208,14 +211,10 @@ impl Output {
     }
 }
 
-fn held(text: &str) -> RawScalar {
-    RawScalar::Text(Zeroizing::new(text.to_owned()))
-}
-
-fn plain(found: &Found<'_>) -> RawScalar {
+fn plain(found: &Found<'_>, texts: &mut Texts) -> RawScalar {
     match found {
-        Found::Text(text) => held(text),
-        Found::Escaped(text) => RawScalar::Text(text.clone()),
+        Found::Text(text) => RawScalar::Text(texts.hold(text)),
+        Found::Escaped(text) => RawScalar::Text(texts.hold(text)),
         Found::Integer(number) => RawScalar::Integer(*number),
         Found::Flag(flag) => RawScalar::Flag(*flag),
         Found::Day(day) => RawScalar::Day(*day),
@@ -227,14 +226,13 @@ fn plain(found: &Found<'_>) -> RawScalar {
 }
 
 /// A whole number that is a name for something, such as a customer number. Not one that could be an account.
-fn digits(found: &Found<'_>) -> Option<RawScalar> {
+fn digits(found: &Found<'_>, texts: &mut Texts) -> Option<RawScalar> {
     let is_number =
         |text: &str| (1..=DIGITS_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    let mut hold = |text: &str| is_number(text).then(|| RawScalar::Text(texts.hold(text)));
     match found {
-        Found::Integer(number) => {
-            Some(number.to_string()).filter(|text| is_number(text)).as_deref().map(held)
-        }
-        other => other.text().map(str::trim_ascii).filter(|text| is_number(text)).map(held),
+        Found::Integer(number) => hold(&number.to_string()),
+        other => hold(other.text()?.trim_ascii()),
     }
 }
 

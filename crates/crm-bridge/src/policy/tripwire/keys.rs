@@ -64,9 +64,9 @@ const AFTER_BEGINNING_MIN: usize = 12;
 /// Whether there is a long mixture of capital, small letters and digits in one piece, or a piece with a known beginning.
 pub(super) fn has_key(text: &str) -> bool {
     let known = |word: &str| {
-        let first_two = word.as_bytes().get(..2);
+        let first_two = word.as_bytes().first_chunk::<2>();
         word.len() >= PIECE_MIN
-            && BEGINNINGS.iter().filter(|beginning| beginning.as_bytes().get(..2) == first_two).any(
+            && BEGINNINGS.iter().filter(|beginning| beginning.as_bytes().first_chunk() == first_two).any(
                 |beginning| {
                     word.strip_prefix(beginning)
                         .is_some_and(|rest| rest.len() >= AFTER_BEGINNING_MIN || *beginning == "-----BEGIN")

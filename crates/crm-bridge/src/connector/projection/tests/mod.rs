@@ -91,8 +91,8 @@ fn passed(policy: &Policy, records: &[Record]) -> Vec<String> {
     let mut texts = Vec::new();
     for record in records {
         texts.extend(record.id.iter().map(|id| format!("id={id}")));
-        texts.extend(record.emails.iter().map(|email| format!("match={}", **email)));
-        texts.extend(record.phones.iter().map(|phone| format!("match={}", **phone)));
+        texts.extend(record.emails.iter().map(|email| format!("match={}", &**email)));
+        texts.extend(record.phones.iter().map(|phone| format!("match={}", &**phone)));
         texts.extend(record.updated_at.iter().map(|at| format!("updated_at={at}")));
         texts.extend(record.deleted.then(|| "deleted".to_owned()));
         texts.extend(record.merged_into.iter().map(|id| format!("merged_into={id}")));
@@ -100,7 +100,7 @@ fn passed(policy: &Policy, records: &[Record]) -> Vec<String> {
         for (field, value) in &record.values {
             let key = &policy.fields[*field].key;
             match value {
-                RawScalar::Text(text) => texts.push(format!("{key}={}", **text)),
+                RawScalar::Text(text) => texts.push(format!("{key}={}", &**text)),
                 RawScalar::Integer(number) => texts.push(format!("{key}={number}")),
                 RawScalar::Flag(flag) => texts.push(format!("{key}={flag}")),
                 RawScalar::Day(day) => texts.push(format!("{key}={day}")),
