@@ -247,7 +247,12 @@ fn contact(person: &Person, people: &People, world: &World, selection: &Selectio
     let amount = |name: &str| text(&world.marks.amount(&format!("contact.{name}"), person.number));
     let count = |name: &str| text(&world.marks.count(&format!("contact.{name}"), person.number).to_string());
     let others: Vec<&str> = person.emails.iter().skip(1).map(String::as_str).collect();
+    let is_merged = |other: &&Person| other.gone == Some(Gone::MergedInto(person.number));
+    let told = !world.switch.is_on(Fault::MergesUntold);
+    let merged: Vec<String> =
+        people.persons.iter().filter(is_merged).filter(|_| told).map(|other| id(other.number)).collect();
     let all: Map<String, Value> = [
+        ("hs_merged_object_ids", if merged.is_empty() { Value::Null } else { text(&merged.join(";")) }),
         ("firstname", text(&person.first_name)),
         ("lastname", text(&person.last_name)),
         ("email", text(person.email())),

@@ -27,6 +27,8 @@ pub enum Fault {
     BaseElsewhere,
     /// An answer takes long.
     Slow,
+    /// The record that a merge leaves does not list the old ids.
+    MergesUntold,
 }
 
 #[derive(Debug, Default)]

@@ -455,6 +455,9 @@ impl Inner {
         let Some(plan) = plan.filter(|_| !self.is_own_probe(question)) else { return Ok(found) };
         if by_id {
             let record = read_one(&answer, plan, shape, &self.line.watch, self.line.walls)?;
+            if let Some(tombstone) = tombstone(question, record.as_ref()) {
+                return Ok(Found { records: vec![tombstone], ..found });
+            }
             if !answers(question, record.as_ref()) && self.line.walls.stands(Wall::Echo) {
                 return Err(Trouble::OtherRecord);
             }
@@ -478,6 +481,14 @@ impl Inner {
 
 /// Whether this is the record that was asked for. Only people are shown by their id; a company that is not the one that
 /// a person names is left out where it is joined.
+/// Asked for one that was merged, some CRMs answer with the one that stays. If it says so itself, that is a tombstone; of its
+/// values nothing is taken.
+fn tombstone(question: &Question, record: Option<&Record>) -> Option<Record> {
+    let (Question::ById(Entity::Person, asked), Some(record)) = (question, record) else { return None };
+    let into = record.id.as_ref().filter(|id| *id != asked && record.merged_from.contains(asked))?;
+    Some(Record { id: Some(asked.clone()), merged_into: Some(into.clone()), ..Record::default() })
+}
+
 fn answers(question: &Question, record: Option<&Record>) -> bool {
     match (question, record) {
         (Question::ById(Entity::Person, id), Some(record)) => record.id.as_ref() == Some(id),

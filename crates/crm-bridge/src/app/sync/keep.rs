@@ -63,7 +63,10 @@ impl Run<'_> {
             match (&record.id, &record.merged_into) {
                 (Some(id), Some(into)) => self.merged(id, into, now).await?,
                 (Some(id), None) if record.deleted => self.gone(id, now).await?,
-                (Some(_), None) => alive.push(record),
+                (Some(id), None) => {
+                    self.taken_in(id, &record.merged_from, now).await?;
+                    alive.push(record);
+                }
                 (None, _) => {}
             }
         }
@@ -109,6 +112,21 @@ impl Run<'_> {
             self.bridge.store.erase(&customer_ref, now).await?;
             self.done.erased += 1;
             tracing::info!(customer.reference = %customer_ref, "a customer was erased, as in the CRM");
+        }
+        Ok(())
+    }
+
+    /// Those of the merged records that we know.
+    async fn taken_in(&mut self, id: &str, merged: &[String], now: Timestamp) -> Result<(), SyncError> {
+        if merged.is_empty() {
+            return Ok(());
+        }
+        for (crm_id, _) in self.bridge.store.known(self.source(), merged.to_vec()).await? {
+            self.merged(&crm_id, id, now).await?;
+        }
+        if self.copies() {
+            let gone = merged.iter().filter(|merged| *merged != id).cloned().collect();
+            self.sync.store.remove_rows(gone).await?;
         }
         Ok(())
     }

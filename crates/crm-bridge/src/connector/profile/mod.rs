@@ -214,6 +214,9 @@ pub struct Person {
     pub deleted: Option<Flagged>,
     /// Where the id is of the record that this one was merged into.
     pub merged_into: Option<Pointer>,
+    /// Where the ids are of the records that were merged into this one: a number, a text with `;`, `,` or blanks between,
+    /// or a list.
+    pub merged_from: Sources,
     /// One record by its id.
     pub one: Operation,
     /// Records with an address.

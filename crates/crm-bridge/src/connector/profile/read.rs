@@ -136,6 +136,7 @@ impl<'i> Reader<'i, '_> {
             (self.take("updated_at"), self.take("deleted"), self.take("merged_into"));
         let (one, by_email, page) = (self.need("one"), self.need("by_email"), self.need("page"));
         let (by_phone, changed, gone) = (self.take("by_phone"), self.take("changed"), self.take("gone"));
+        let merged_from = self.or_default::<Sources>("merged_from");
         let r#match = self.need::<Match>("match");
         let fields = self.sources("fields");
         let children: Option<Vec<Child>> = self.or_default("child");
@@ -144,6 +145,7 @@ impl<'i> Reader<'i, '_> {
             updated_at,
             deleted,
             merged_into,
+            merged_from: merged_from?,
             one: one?,
             by_email: by_email?,
             by_phone,

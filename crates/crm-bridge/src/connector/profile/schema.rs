@@ -280,6 +280,11 @@ const TABLES: &[Table] = &[
             ("updated_at", Is("pointer"), "Where the time of the last change is"),
             ("deleted", Is("flagged"), "What says that a record is deleted"),
             ("merged_into", Is("pointer"), "Where the id of the record is that this one was merged into"),
+            (
+                "merged_from",
+                Is("sources"),
+                "Where the ids are of the records that were merged into this one, such as a text with `;` between",
+            ),
             ("one", Is("operation"), "One record by its id"),
             ("by_email", Is("operation"), "Records with an address"),
             ("by_phone", Is("operation"), "Records with a number"),

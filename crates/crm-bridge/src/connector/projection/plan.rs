@@ -81,6 +81,7 @@ impl Plan {
         builder.want_member_if(person.updated_at.as_ref(), Target::UpdatedAt);
         builder.want_member_if(person.deleted.as_ref().map(|deleted| &deleted.at), Target::Deleted);
         builder.want_member_if(person.merged_into.as_ref(), Target::MergedInto);
+        builder.want_all(&here, &person.merged_from, Target::MergedFrom);
         if let Some(company) = profile.linked_company() {
             builder.want_link(&company.link, Target::Company);
         }

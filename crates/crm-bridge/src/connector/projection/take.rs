@@ -23,6 +23,7 @@ pub(super) enum Target {
     UpdatedAt,
     Deleted,
     MergedInto,
+    MergedFrom,
     /// The id of a company that is a record of its own.
     Company,
     /// The id of the person that a child belongs to.
@@ -69,6 +70,8 @@ pub struct Record {
     pub deleted: bool,
     /// The id of the record that this one was merged into.
     pub merged_into: Option<String>,
+    /// The ids of records that were merged into this one.
+    pub merged_from: Vec<String>,
     /// The id of its company, where that is a record of its own.
     pub company_id: Option<String>,
     /// For a record of a child feed: the id of the person it belongs to.
@@ -99,6 +102,9 @@ impl Record {
                     record.deleted = output.found(sink).any(is_it);
                 }
                 Target::MergedInto => record.merged_into = output.id(sink),
+                Target::MergedFrom => {
+                    output.found(sink).for_each(|found| ids(found, &mut record.merged_from))
+                }
                 Target::Company => record.company_id = output.id(sink),
                 Target::Parent => record.parent = output.id(sink),
                 Target::Email => output.each(sink, &plan.clock, texts, |text| record.emails.push(text)),
@@ -288,6 +294,14 @@ pub(in crate::connector) fn is_id(text: &str) -> bool {
     let leads_elsewhere = matches!(text, "." | "..") || text.contains(['/', '\\', '?', '#', '%']);
     let is_line = text.trim() == text && !leads_elsewhere && !text.chars().any(char::is_control);
     is_line && (1..=ID_CHARS_MAX).contains(&text.chars().count())
+}
+
+/// The ids that stand there: one, or several in a text with `;`, `,` or blanks between.
+fn ids(value: &Found<'_>, into: &mut Vec<String>) {
+    match value.text() {
+        Some(text) => into.extend(text.split([';', ',', ' ']).filter(|id| is_id(id)).map(str::to_owned)),
+        None => into.extend(id_text(value)),
+    }
 }
 
 fn id_text(value: &Found<'_>) -> Option<String> {

@@ -1,8 +1,9 @@
 //! HubSpot.
 
 use bridge_contract::ViewerRole;
+use crm_bridge::app::sync::run_due;
 use crm_fakes::hubspot::{HubSpot, id};
-use crm_fakes::people::{MERGED, MERGED_INTO};
+use crm_fakes::people::{Gone, MERGED, MERGED_INTO};
 use crm_fakes::switch::Fault;
 use db_kit::testing::block_on;
 use serde_json::json;
@@ -23,6 +24,7 @@ pub(super) fn preset(crm: HubSpot) -> Preset<HubSpot> {
             "email",
             "firstname",
             "hs_language",
+            "hs_merged_object_ids",
             "jobtitle",
             "lastname",
             "mobilephone",
@@ -114,11 +116,41 @@ fn trouble_with_hubspot_has_a_reason() {
 }
 
 #[test]
+fn a_merged_contact_of_hubspot_is_followed_to_the_one_that_lists_its_old_id() {
+    block_on(async {
+        let (stage, script) = Stage::set(preset(prompt())).await;
+        let merge = |number: u32| {
+            stage.crm.change(number, |person| person.gone = Some(Gone::MergedInto(MERGED_INTO)));
+            stage.crm.change(MERGED_INTO, |_| {});
+        };
+        let customer_ref = stage.matched(1, stage.crm.person(11).email()).await;
+        let second = stage.matched(2, stage.crm.person(12).email()).await;
+        run_due(&stage.town.bridge).await.unwrap();
+        let stays = stage.crm.person(MERGED_INTO);
+        // Nobody has told of it when the card is asked for.
+        merge(11);
+        stage.town.later();
+        let (status, card) = stage.card(1, &customer_ref, ViewerRole::Supervisor).await;
+        assert!(status == 200 && card.to_string().contains(stays.email()), "{status}: {card}");
+        assert!(!card.to_string().contains(stage.crm.person(11).email()), "{card}");
+        // The changed contact tells of it. A day later, since the stand-in's `Date` is of another clock.
+        stage.town.clock.advance_ms(25 * 3_600_000);
+        merge(12);
+        stage.town.later();
+        assert_eq!(run_due(&stage.town.bridge).await.unwrap().merged, 1);
+        let (status, card) = stage.card(2, &second, ViewerRole::Supervisor).await;
+        assert!(status == 200 && card.to_string().contains(stays.email()), "{status}: {card}");
+        stage.nothing_came_through(&script).await;
+    });
+}
+
+#[test]
 fn a_contact_that_answers_with_another_id_is_not_shown() {
     block_on(async {
         let (stage, script) = Stage::set(preset(prompt())).await;
+        stage.crm.switch().always(Fault::MergesUntold);
         let customer_ref = stage.matched(1, stage.crm.person(11).email()).await;
-        stage.crm.change(11, |person| person.gone = Some(crm_fakes::people::Gone::MergedInto(MERGED_INTO)));
+        stage.crm.change(11, |person| person.gone = Some(Gone::MergedInto(MERGED_INTO)));
         stage.town.later();
         let (status, card) = stage.card(1, &customer_ref, ViewerRole::Supervisor).await;
         let other = stage.crm.person(MERGED_INTO);

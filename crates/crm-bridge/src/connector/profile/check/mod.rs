@@ -467,6 +467,7 @@ impl Checker<'_> {
         }
         self.sources("person.match.email", &profile.person.r#match.email, &lexicon);
         self.sources("person.match.phone", &profile.person.r#match.phone, &lexicon);
+        self.sources("person.merged_from", &profile.person.merged_from, &lexicon);
         self.require(
             !profile.person.r#match.email.0.is_empty(),
             "person.match.email",
