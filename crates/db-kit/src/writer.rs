@@ -62,7 +62,11 @@ impl Writer {
                 return group;
             }
             if group.len() < self.config.group_writes_max && started.elapsed() < longest {
-                next = self.queue.try_pop();
+                next = self.queue.try_pop().or_else(|| {
+                    // Whoever is about to write and only lacks a processor may still join; nobody else is waited for.
+                    std::thread::yield_now();
+                    self.queue.try_pop()
+                });
             }
         }
         self.end(&mut group);

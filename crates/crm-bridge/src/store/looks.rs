@@ -142,11 +142,6 @@ impl Store {
         loop {
             let before = batch.looks.len();
             let mut looks = self.looks.take(TOGETHER_MAX.saturating_sub(before));
-            if looks.is_empty() && is_sqlite && before > 1 {
-                // Where several look at once, there are more who only lack a processor.
-                std::thread::yield_now();
-                looks = self.looks.take(TOGETHER_MAX.saturating_sub(before));
-            }
             if looks.is_empty() {
                 break;
             }
