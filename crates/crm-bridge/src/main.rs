@@ -12,6 +12,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// A copy's pages are typed on one thread and written by another: freeing what another thread allocated is what the C library's
+/// allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The only process that talks to the CRM: answers who somebody is and shows the listed fields
 #[derive(Parser)]
 #[command(name = "crm-bridge", version)]
