@@ -45,7 +45,6 @@ const WHOLE: &[&str] = &[
     "displayname",
     "nome completo",
     "nombre completo",
-    "nom complet",
     "фио",
 ];
 const FIRST: &[&str] = &[

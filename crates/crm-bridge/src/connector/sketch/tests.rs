@@ -137,15 +137,15 @@ fn every_way_to_say_who_asks_makes_a_profile_that_loads() {
 #[test]
 fn pages_the_envelope_of_one_record_and_lists_of_texts_are_seen() {
     let list = json!({
-        "dados": { "clientes": [{
+        "dados": { "pessoas": [{
             "id": 7, "nome": "A", "email": "a@example.org", "observacoes": ["rang in May"],
             "fones": [{ "label": "Work", "type": "office", "fone": "+55 11 5555-0101" }],
         }] },
         "paging": { "page": 0, "pages": 4, "total_items": 31, "has_more": true },
     });
-    let one = json!({ "dados": { "cliente": list["dados"]["clientes"][0].clone() }, "id": 1 });
+    let one = json!({ "dados": { "pessoa": list["dados"]["pessoas"][0].clone() }, "id": 1 });
     let known = Known {
-        list: Some("/clientes".to_owned()),
+        list: Some("/pessoas".to_owned()),
         changed_parameter: Some("alterado_desde".to_owned()),
         page_parameter: Some("pagina".to_owned()),
         ..Known::default()
@@ -156,7 +156,7 @@ fn pages_the_envelope_of_one_record_and_lists_of_texts_are_seen() {
     let at = |path: &str| Some(Pointer::try_from(path.to_owned()).unwrap());
     assert_eq!(
         (&profile.answer.records, &profile.answer.record),
-        (&at("/dados/clientes"), &at("/dados/cliente"))
+        (&at("/dados/pessoas"), &at("/dados/pessoa"))
     );
     assert_eq!((profile.paging.kind, profile.paging.first), (PagingKind::Page, 0));
     assert_eq!(
