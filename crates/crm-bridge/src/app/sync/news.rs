@@ -141,8 +141,8 @@ impl Run<'_> {
         feed.since.is_some_and(|since| now.since_ms(since) > LONG_AGO_MS)
     }
 
-    /// The CRM does not tell of times so long ago, as they pass when nobody is deleted or the bridge was away: the feed begins
-    /// where the CRM surely does, and what it no longer tells is found by asking about everybody we know.
+    /// The CRM no longer tells of the time where the feed was left, because nobody was deleted since or the bridge was away: the
+    /// feed begins a day back, and what happened before is found by asking about everybody we know.
     async fn begin_anew(&self, news: &mut News) -> Result<(), SyncError> {
         tracing::warn!(
             sync.feed = news.name,
