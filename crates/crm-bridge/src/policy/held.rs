@@ -3,13 +3,13 @@
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroizing, optimization_barrier};
 
 /// A listed text as the CRM sent it. All texts of one answer lie in one buffer, which is wiped when the last of them is dropped.
 /// No `Debug`.
 #[derive(Clone)]
 pub struct Held {
-    all: Arc<OnceLock<Zeroizing<String>>>,
+    all: Arc<OnceLock<Wiped>>,
     begin: usize,
     end: usize,
 }
@@ -18,36 +18,60 @@ impl Deref for Held {
     type Target = str;
 
     fn deref(&self) -> &str {
-        self.all.get().and_then(|all| all.get(self.begin..self.end)).unwrap_or_default()
+        self.all.get().and_then(|all| all.0.get(self.begin..self.end)).unwrap_or_default()
     }
 }
 
 impl From<Zeroizing<String>> for Held {
-    fn from(text: Zeroizing<String>) -> Self {
+    fn from(mut text: Zeroizing<String>) -> Self {
         let end = text.len();
-        Self { all: Arc::new(OnceLock::from(text)), begin: 0, end }
+        Self { all: Arc::new(OnceLock::from(Wiped(std::mem::take(&mut *text)))), begin: 0, end }
     }
+}
+
+/// Wiped when dropped, all of its room.
+#[derive(Default)]
+struct Wiped(String);
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        wipe(&mut std::mem::take(&mut self.0).into_bytes());
+    }
+}
+
+/// Overwrites the whole buffer. `Vec::zeroize` writes byte by byte, which takes as long as parsing does.
+pub(crate) fn wipe(bytes: &mut Vec<u8>) {
+    bytes.clear();
+    bytes.resize(bytes.capacity(), 0);
+    optimization_barrier(bytes.as_slice());
+    bytes.clear();
 }
 
 /// The texts of an answer while it is read.
 #[derive(Default)]
 pub struct Texts {
-    all: Arc<OnceLock<Zeroizing<String>>>,
-    open: Zeroizing<String>,
+    all: Arc<OnceLock<Wiped>>,
+    open: Wiped,
 }
 
 impl Texts {
+    /// With room for so many bytes; more move to a larger buffer.
+    #[must_use]
+    pub fn with_room(bytes: usize) -> Self {
+        Self { open: Wiped(String::with_capacity(bytes)), ..Self::default() }
+    }
+
     /// Takes a copy of a text. It is empty until the texts are closed.
     pub fn hold(&mut self, text: &str) -> Held {
-        let begin = self.open.len();
+        let begin = self.open.0.len();
         let end = begin.saturating_add(text.len());
-        if end > self.open.capacity() {
-            let mut larger = Zeroizing::new(String::with_capacity(end.saturating_mul(2)));
-            larger.push_str(&self.open);
+        if end > self.open.0.capacity() {
+            let mut larger = String::with_capacity(end.saturating_mul(2));
+            larger.push_str(&self.open.0);
             // What is left behind is wiped.
-            self.open = larger;
+            self.open = Wiped(larger);
         }
-        self.open.push_str(text);
+        self.open.0.push_str(text);
         Held { all: Arc::clone(&self.all), begin, end }
     }
 

@@ -1,6 +1,6 @@
 //! The raw bytes of a CRM answer.
 
-use zeroize::optimization_barrier;
+use crate::policy::held::wipe;
 
 /// Bytes that the CRM sent. No `Debug`, no `Serialize`, no `Clone`; wiped when dropped and when they move to a larger
 /// buffer. Between network and here they also pass through buffers of the HTTP library, which are not wiped.
@@ -42,14 +42,6 @@ impl Drop for RawAnswer {
     fn drop(&mut self) {
         wipe(&mut self.bytes);
     }
-}
-
-/// Overwrites the whole buffer. `Vec::zeroize` writes byte by byte, which takes as long as parsing does.
-fn wipe(bytes: &mut Vec<u8>) {
-    bytes.clear();
-    bytes.resize(bytes.capacity(), 0);
-    optimization_barrier(bytes.as_slice());
-    bytes.clear();
 }
 
 #[cfg(test)]

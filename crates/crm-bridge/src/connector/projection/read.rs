@@ -162,7 +162,8 @@ impl<'p, 'de> Reader<'p, 'de> {
             walk: Walk::new(self.watch),
             sink: Sink::default(),
             records: Vec::new(),
-            texts: Texts::default(),
+            // What is taken is a part of the answer.
+            texts: Texts::with_room(self.text.len() / 2),
             seen: Seen::default(),
             found: None,
         };
