@@ -82,7 +82,7 @@ pub fn phone_form<'a>(text: &'a str, rules: &PhoneRules) -> Option<Formed<'a>> {
 pub(super) fn url_form(text: &str) -> Option<Formed<'_>> {
     let url = match plain_url(text) {
         Some(PlainUrl::Whole) => return Some(Formed::Here(text)),
-        Some(PlainUrl::WithoutPath) => format!("{text}/"),
+        Some(PlainUrl::WithoutPath) => [text, "/"].concat(),
         None => normal_url(text)?,
     };
     Some(Formed::Made(Zeroizing::new(url)))

@@ -37,7 +37,7 @@ impl Bridge {
 
 /// What a row of the copy is bound to; no reference begins like this, so a row never opens as a kept card.
 pub(in crate::app) fn copy_bond(crm_id: &str) -> String {
-    format!("copy of {crm_id}")
+    ["copy of ", crm_id].concat()
 }
 
 /// The 63 bits of a keyed hash that the copy finds by.
