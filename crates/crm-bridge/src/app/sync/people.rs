@@ -21,27 +21,36 @@ const PAGES_MAX: u32 = 20_000;
 /// Pages between two renewals of the lease.
 const LEASE_EVERY: u32 = 200;
 
-/// Rows that are written in one commit, or a few more: it costs the same for some pages as for one. What is not written when the
-/// process dies is read again.
-const ROWS_A_COMMIT: usize = 400;
+/// Rows that are written in one commit, or a few more: with each commit the last pages of the file are written again. What is not
+/// written when the process dies is read again.
+const ROWS_A_COMMIT: usize = 2_000;
+/// A CRM that gives less than that in so much time is not asked for much of it twice.
+const COMMIT_EVERY_MS: i64 = 2_000;
 
 /// Pages on their way into the copy. Dropped, what has been begun is written all the same.
 struct Writing {
     store: SyncStore,
     policy: String,
     waiting: Vec<Row>,
+    waiting_since: Option<Timestamp>,
     under_way: Option<JoinHandle<Result<(), DbError>>>,
 }
 
 impl Writing {
     fn new(store: SyncStore, policy: String) -> Self {
-        Self { store, policy, waiting: Vec::new(), under_way: None }
+        Self { store, policy, waiting: Vec::new(), waiting_since: None, under_way: None }
     }
 
-    /// Takes the rows of a page, with which the feed is so far. They are written when there are enough of them.
-    async fn take(&mut self, feed: &Feed, rows: Vec<Row>) -> Result<(), SyncError> {
+    /// Takes the rows of a page, with which the feed is so far. They are written when there are enough of them, or have
+    /// waited for long.
+    async fn take(&mut self, feed: &Feed, rows: Vec<Row>, now: Timestamp) -> Result<(), SyncError> {
         self.waiting.extend(rows);
-        if self.waiting.len() >= ROWS_A_COMMIT { self.begin(feed).await } else { Ok(()) }
+        let waited_ms = now.since_ms(*self.waiting_since.get_or_insert(now));
+        if self.waiting.len() >= ROWS_A_COMMIT || waited_ms >= COMMIT_EVERY_MS {
+            self.begin(feed).await
+        } else {
+            Ok(())
+        }
     }
 
     /// Waits until all that was taken is written, and that the feed is so far.
@@ -54,6 +63,7 @@ impl Writing {
         self.written().await?;
         let (store, policy, feed) = (self.store.clone(), self.policy.clone(), feed.clone());
         let rows = std::mem::take(&mut self.waiting);
+        self.waiting_since = None;
         self.under_way =
             Some(tokio::spawn(async move { store.append_page(NAME, feed, &policy, rows).await }));
         Ok(())
@@ -122,7 +132,7 @@ impl Run<'_> {
             };
             let records = found.records.iter();
             let alive = records.filter(|record| !record.deleted && record.merged_into.is_none());
-            writing.take(&feed, self.bridge.rows(alive, now)).await?;
+            writing.take(&feed, self.bridge.rows(alive, now), now).await?;
             let Some(next) = next else {
                 writing.end(&feed).await?;
                 let since = feed.since;
