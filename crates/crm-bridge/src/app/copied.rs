@@ -9,7 +9,7 @@ use crate::store::sync::mirror::Kept;
 use crate::store::vault::AddressHash;
 
 /// Rows that are looked at for one address.
-const ROWS_MAX: i64 = 20;
+const ROWS_MAX: usize = 20;
 
 /// A customer out of the copy.
 pub(super) struct Copied {

@@ -56,6 +56,34 @@ both_databases! {
         assert_eq!(store.feed("person").await.unwrap().unwrap().phase, Phase::Delta);
     }
 
+    async fn everybody_of_a_large_copy_is_found_by_each_of_their_addresses(copy: Copy) {
+        const SHARED: i64 = 0x4000_0000_0000_0000;
+        let store = &copy.store;
+        let feed = Feed::new(Phase::First, "plan");
+        // Spread over all 63 bits, as hashes are.
+        let own = |id: u32| i64::MAX / 1_000 * i64::from(id * 7 % 1_000);
+        let page = |ids: std::ops::Range<u32>| ids.map(|id| row(id, "x", &[own(id), SHARED])).collect();
+        for begin in [1, 300, 301, 600] {
+            store.append_page("person", feed.clone(), "h", page(begin..(begin + 299).min(1_000))).await.unwrap();
+        }
+        store.finish_copy("person", feed.clone()).await.unwrap();
+        for id in 1..1_000 {
+            let wanted = if id > 898 { vec![] } else { vec![format!("c{id}=x")] };
+            assert_eq!(found(store, own(id)).await, wanted, "{id}");
+        }
+        assert_eq!(store.find_rows(ShortHash(SHARED), 20).await.unwrap().len(), 20, "no more than asked for");
+        let gone: Vec<String> = (1..890).map(|id| format!("c{id}")).collect();
+        store.remove_rows(gone).await.unwrap();
+        assert_eq!(found(store, own(5)).await, Vec::<String>::new());
+        assert_eq!(found(store, own(890)).await, ["c890=x"]);
+        assert_eq!(found(store, SHARED).await.len(), 9, "whoever is gone takes nobody's place");
+        store.replace_rows(None, "h", 1, vec![row(890, "y", &[own(5)])]).await.unwrap();
+        assert_eq!((found(store, own(5)).await, found(store, own(890)).await), (vec!["c890=y".to_owned()], vec![]));
+        // Changed back, so that a block and a row say the same.
+        store.replace_rows(None, "h", 1, vec![row(890, "z", &[own(890)])]).await.unwrap();
+        assert_eq!((found(store, own(5)).await, found(store, own(890)).await), (vec![], vec!["c890=z".to_owned()]));
+    }
+
     async fn changed_customers_are_found_by_what_they_have_now(copy: Copy) {
         let store = &copy.store;
         let feed = Feed::new(Phase::First, "plan");

@@ -1,15 +1,16 @@
 //! The copy of the customer base: sealed cards by the CRM's id, and keyed hashes of addresses to find them by.
 //!
 //! The first copy only ever appends: rows come in the order of the CRM's pages, without an index that would have to be
-//! kept up at random places, which is what makes copies of large bases slow and large in memory. The indices are made
-//! once, when the copy is complete; until then the copy answers nothing.
+//! kept up at random places, which is what makes copies of large bases slow and large in memory. The index is made, and the
+//! hashes are sorted ([`addresses`]), once, when the copy is complete; until then the copy answers nothing.
 
 use db_kit::{AnyConnection, DbError, on_both};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use service_kit::Timestamp;
 
-use super::schema::{mirror, mirror_addresses, mirror_policies};
+use super::addresses::{self, Entry};
+use super::schema::{mirror, mirror_policies};
 use super::{Feed, Phase, SyncStore, set_feed_in};
 
 /// The hash of an address in the copy. 63 bits are enough: a look-up that meets somebody else's hash is checked
@@ -55,9 +56,7 @@ fn unpacked(addresses: &[u8]) -> impl Iterator<Item = i64> {
 }
 
 const BY_ID: &str = "CREATE UNIQUE INDEX mirror_by_id ON mirror (crm_id)";
-const BY_ADDRESS: &str = "CREATE INDEX mirror_addresses_by_address ON mirror_addresses (address, position)";
-const NO_INDICES: &str =
-    "DROP INDEX IF EXISTS mirror_by_id; DROP INDEX IF EXISTS mirror_addresses_by_address";
+const NO_INDEX: &str = "DROP INDEX IF EXISTS mirror_by_id";
 
 impl SyncStore {
     /// Writes pages of the first copy, and how far the feed is, in one transaction. Rows are appended as they come; a
@@ -76,14 +75,15 @@ impl SyncStore {
         self.database
             .write(move |conn| {
                 let policy = policy_number(conn, &policy_hash)?;
-                append(conn, rows, policy, feed.pass)?;
+                let entries = append(conn, rows, policy, feed.pass)?;
+                addresses::gather(conn, &entries)?;
                 set_feed_in(conn, &name, &feed)
             })
             .await
     }
 
-    /// The first copy has come to its end: of customers who are there twice the newer row stays, and the copy gets its
-    /// indices. Takes seconds for a million.
+    /// The first copy has come to its end: of customers who are there twice the newer row stays, and customers can be found.
+    /// Takes seconds for a million.
     ///
     /// # Errors
     /// [`DbError`].
@@ -91,11 +91,11 @@ impl SyncStore {
         let name = name.to_owned();
         self.database
             .write(move |conn| {
+                addresses::sort(conn)?;
                 if !index_by_id(conn) {
                     keep_the_newer(conn)?;
                     conn.batch_execute(BY_ID)?;
                 }
-                conn.batch_execute(BY_ADDRESS)?;
                 set_feed_in(conn, &name, &Feed { phase: Phase::Delta, ..feed })
             })
             .await
@@ -108,8 +108,8 @@ impl SyncStore {
     pub async fn clear_copy(&self) -> Result<(), DbError> {
         self.database
             .write(|conn| {
-                conn.batch_execute(NO_INDICES)?;
-                diesel::delete(mirror_addresses::table).execute(conn)?;
+                conn.batch_execute(NO_INDEX)?;
+                addresses::clear(conn)?;
                 diesel::delete(mirror::table).execute(conn)?;
                 diesel::delete(mirror_policies::table).execute(conn)?;
                 Ok(())
@@ -134,7 +134,8 @@ impl SyncStore {
                 let policy = policy_number(conn, &policy_hash)?;
                 let ids: Vec<&str> = rows.iter().map(|row| row.crm_id.as_str()).collect();
                 remove(conn, &ids)?;
-                append(conn, rows, policy, pass)?;
+                let entries = append(conn, rows, policy, pass)?;
+                addresses::add(conn, entries)?;
                 match progress {
                     Some((name, feed)) => set_feed_in(conn, &name, &feed),
                     None => Ok(()),
@@ -173,17 +174,19 @@ impl SyncStore {
     ///
     /// # Errors
     /// [`DbError`].
-    pub async fn find_rows(&self, address: ShortHash, limit: i64) -> Result<Vec<Kept>, DbError> {
+    pub async fn find_rows(&self, address: ShortHash, limit: usize) -> Result<Vec<Kept>, DbError> {
         self.database
             .read(move |conn| {
-                let rows = mirror_addresses::table
-                    .inner_join(mirror::table.on(mirror::position.eq(mirror_addresses::position)))
-                    .inner_join(mirror_policies::table.on(mirror_policies::number.eq(mirror::policy)))
-                    .filter(mirror_addresses::address.eq(address.0))
-                    .select((mirror::crm_id, mirror::sealed, mirror_policies::hash, mirror::as_of))
-                    .limit(limit)
-                    .load::<(String, Vec<u8>, String, i64)>(conn)?;
-                Ok(rows.into_iter().map(kept).collect())
+                let mut found: Vec<Kept> = Vec::new();
+                addresses::each(conn, address.0, limit.max(1), |conn, positions| {
+                    for row in rows_at(conn, address, positions)? {
+                        if found.len() < limit && found.iter().all(|known| known.crm_id != row.crm_id) {
+                            found.push(row);
+                        }
+                    }
+                    Ok(found.len() >= limit)
+                })?;
+                Ok(found)
             })
             .await
     }
@@ -214,6 +217,18 @@ impl SyncStore {
     pub async fn rows(&self) -> Result<i64, DbError> {
         self.database.read(|conn| Ok(mirror::table.count().get_result(conn)?)).await
     }
+}
+
+/// Those of the rows at these positions that have that address.
+fn rows_at(conn: &mut AnyConnection, address: ShortHash, positions: &[i64]) -> Result<Vec<Kept>, DbError> {
+    let rows = mirror::table
+        .inner_join(mirror_policies::table.on(mirror_policies::number.eq(mirror::policy)))
+        .filter(mirror::position.eq_any(positions))
+        .order(mirror::position)
+        .select(((mirror::crm_id, mirror::sealed, mirror_policies::hash, mirror::as_of), mirror::addresses))
+        .load::<((String, Vec<u8>, String, i64), Vec<u8>)>(conn)?;
+    let is_found = |found_by: &[u8]| unpacked(found_by).any(|one| one == address.0);
+    Ok(rows.into_iter().filter(|(_, found_by)| is_found(found_by)).map(|(row, _)| kept(row)).collect())
 }
 
 fn kept((crm_id, sealed, policy_hash, as_of): (String, Vec<u8>, String, i64)) -> Kept {
@@ -258,16 +273,14 @@ fn keep_the_newer(conn: &mut AnyConnection) -> Result<(), DbError> {
 /// statement begins to change aside, so few large statements are better than many small ones.
 const AT_A_TIME: usize = 200;
 
-fn append(conn: &mut AnyConnection, rows: Vec<Row>, policy: i64, pass: i64) -> Result<(), DbError> {
+/// Answers by what the rows are found.
+fn append(conn: &mut AnyConnection, rows: Vec<Row>, policy: i64, pass: i64) -> Result<Vec<Entry>, DbError> {
     let last: Option<i64> = mirror::table.select(diesel::dsl::max(mirror::position)).first(conn)?;
     let first = last.unwrap_or(0) + 1;
-    let mut addresses = Vec::with_capacity(rows.len() * 2);
+    let mut entries = Vec::with_capacity(rows.len() * 2);
     let mut values = Vec::with_capacity(rows.len());
     for (position, row) in (first..).zip(rows) {
-        let found_by = row.addresses.iter();
-        addresses.extend(found_by.map(|address| {
-            (mirror_addresses::address.eq(address.0), mirror_addresses::position.eq(position))
-        }));
+        entries.extend(row.addresses.iter().map(|address| (address.0, position)));
         let packed = row.packed_addresses();
         values.push((
             mirror::position.eq(position),
@@ -284,17 +297,12 @@ fn append(conn: &mut AnyConnection, rows: Vec<Row>, policy: i64, pass: i64) -> R
         for some in many {
             diesel::insert_into(mirror::table).values(some).execute(conn)?;
         }
-        diesel::insert_into(mirror::table).values(few).execute(conn)?;
-        let (many, few) = by_many(addresses);
-        for some in many {
-            diesel::insert_into(mirror_addresses::table).values(some).execute(conn)?;
-        }
-        diesel::insert_into(mirror_addresses::table).values(few).execute(conn)
+        diesel::insert_into(mirror::table).values(few).execute(conn)
     })?;
-    Ok(())
+    Ok(entries)
 }
 
-fn by_many<T>(values: Vec<T>) -> (Vec<[T; AT_A_TIME]>, Vec<T>) {
+pub(super) fn by_many<T>(values: Vec<T>) -> (Vec<[T; AT_A_TIME]>, Vec<T>) {
     let mut many = Vec::with_capacity(values.len() / AT_A_TIME);
     let mut values = values.into_iter();
     loop {
@@ -315,8 +323,7 @@ fn remove(conn: &mut AnyConnection, crm_ids: &[&str]) -> Result<(), DbError> {
             .load(conn)?;
         for (position, addresses) in &rows {
             for address in unpacked(addresses) {
-                let this = mirror_addresses::address.eq(address).and(mirror_addresses::position.eq(position));
-                diesel::delete(mirror_addresses::table.filter(this)).execute(conn)?;
+                addresses::take_away(conn, (address, *position))?;
             }
         }
         let positions = rows.iter().map(|(position, _)| *position);

@@ -3,6 +3,7 @@
 //!
 //! A database of its own on SQLite: its writes are many and can be repeated, those of the looks are few and can't wait.
 
+mod addresses;
 pub mod hints;
 pub mod mirror;
 mod schema;

@@ -46,6 +46,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    mirror_blocks (number) {
+        number -> BigInt,
+        highest -> Nullable<BigInt>,
+        entries -> Binary,
+    }
+}
+
+diesel::table! {
     mirror_policies (number) {
         number -> BigInt,
         hash -> Text,
@@ -66,6 +74,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     leases,
     mirror,
     mirror_addresses,
+    mirror_blocks,
     mirror_policies,
     hints
 );
