@@ -6,18 +6,19 @@ use bridge_contract::{
 use service_kit::Timestamp;
 
 use super::resolve::new_ref;
+use super::whereabouts::{self, Place};
 use super::{Bridge, BridgeError, Readings, exit};
-use crate::connector::ask::Question;
+use crate::connector::ask::Priority;
 use crate::connector::trouble::Trouble;
 use crate::oversight::budget::Standing;
-use crate::policy::{Entity, view};
+use crate::policy::view;
 use crate::store::audit::{Action, LogLine, Refusal};
+use crate::store::oversight::Meter;
 use crate::store::{Customer, Person, SealedCard, Viewing};
 use crate::walls::Wall;
 
-/// How far back tombstones are looked through for one customer.
-const TOMBSTONES_MS: i64 = 90 * 24 * 60 * 60 * 1_000;
-const TOMBSTONE_PAGES_MAX: usize = 10;
+/// A look that finds a merge begins again with the customer who stays; a CRM that goes on merging meanwhile ends it.
+const LOOKS_MAX: usize = 3;
 
 /// What a grant says about who may see whom.
 pub(super) struct Granted<'a> {
@@ -77,6 +78,22 @@ pub(super) async fn look(
     glass: Option<BrokenGlass>,
 ) -> Result<Shown, BridgeError> {
     let meter = bridge.meter(glass);
+    for _ in 0..LOOKS_MAX {
+        if let Some(shown) = look_once(bridge, &viewing, &wish, &meter).await? {
+            return Ok(shown);
+        }
+    }
+    bridge.metrics.card("unavailable");
+    Err(BridgeError::CrmUnavailable(Trouble::MergeLoop))
+}
+
+/// None if the customer was found to be merged: the reference leads to the one who stays from now on.
+async fn look_once(
+    bridge: &Bridge,
+    viewing: &Viewing,
+    wish: &Wish,
+    meter: &Meter,
+) -> Result<Option<Shown>, BridgeError> {
     // A fresh card is found, shown and recorded in one transaction.
     let step = {
         let (bridge, viewing, wish, source) =
@@ -89,7 +106,7 @@ pub(super) async fn look(
             .await?
     };
     let (customer, old) = match step {
-        Step::Ended(outcome) => return outcome,
+        Step::Ended(outcome) => return outcome.map(Some),
         Step::Ask { customer, old } => (customer, old),
     };
     let now = bridge.clock.now();
@@ -105,12 +122,11 @@ pub(super) async fn look(
         }
         Ok(Current::MergedInto(into)) => {
             let person = Person { crm_id: into, new_ref: new_ref(bridge)? };
-            let source = bridge.source().to_owned();
-            if !bridge.store.merge(source, customer.crm_id, person, now).await? {
-                return Err(BridgeError::CrmUnavailable(Trouble::UnexpectedShape));
+            // False if another look was quicker, and has written the same.
+            if bridge.store.merge(bridge.source().to_owned(), customer.crm_id, person, now).await? {
+                tracing::info!("two customers were merged, as in the CRM");
             }
-            // The old reference leads to the other customer from now on; a merge is told once, so this ends.
-            return Box::pin(look(bridge, viewing, wish, meter.glass)).await;
+            return Ok(None);
         }
         Ok(Current::Gone) => {
             bridge.store.erase(&customer.customer_ref, now).await?;
@@ -130,10 +146,10 @@ pub(super) async fn look(
             (Known { stale: true, ..old }, None)
         }
     };
-    let (outcome, line) = show(bridge, viewing.role, &wish, known);
-    let standing = bridge.store.record_view(viewing, line, to_keep, meter).await?;
+    let (outcome, line) = show(bridge, viewing.role, wish, known);
+    let standing = bridge.store.record_view(viewing.clone(), line, to_keep, meter.clone()).await?;
     budgeted(bridge, &standing)?;
-    outcome.map(|shown| Shown { budget: standing.hint(), ..shown })
+    outcome.map(|shown| Some(Shown { budget: standing.hint(), ..shown }))
 }
 
 /// Wall 4 again: refuses what the operator's viewing budget has no place for.
@@ -244,54 +260,14 @@ async fn current(bridge: &Bridge, crm_id: &str) -> Result<Current, Trouble> {
     {
         return Ok(Current::Values(copied.readings, copied.as_of));
     }
-    ask(bridge, crm_id).await
-}
-
-/// The CRM's word on an id.
-async fn ask(bridge: &Bridge, crm_id: &str) -> Result<Current, Trouble> {
-    let found = bridge.connector.ask(Question::ById(Entity::Person, crm_id.to_owned())).await?;
-    if let Some(record) = found.records.first() {
-        // A CRM that answers with somebody else is not to be believed.
-        let same = record.id.as_deref() == Some(crm_id) || !bridge.walls.stands(Wall::Identity);
-        if !same {
-            return Err(Trouble::OtherRecord);
+    Ok(match whereabouts::of(bridge, crm_id, Priority::LookUp).await? {
+        Place::Here(there) => {
+            let record = there.record().ok_or(Trouble::Empty)?;
+            Current::Values(bridge.type_record(record), bridge.clock.now())
         }
-        return Ok(match &record.merged_into {
-            Some(into) if into != crm_id => Current::MergedInto(into.clone()),
-            _ if record.deleted => Current::Gone,
-            _ => Current::Values(bridge.type_record(record), bridge.clock.now()),
-        });
-    }
-    // "Not found" is also what a wrong path or a half-started CRM says. Erasing takes a CRM that works.
-    let probe = Question::Page { entity: Entity::Person, size: 1, mark: None };
-    if bridge.connector.ask(probe).await?.records.is_empty() {
-        return Err(Trouble::UnexpectedShape);
-    }
-    match merged_into(bridge, crm_id).await? {
-        Some(into) => Ok(Current::MergedInto(into)),
-        None => Ok(Current::Gone),
-    }
-}
-
-/// Whether a record that is not there any more has a tombstone that says where it went.
-async fn merged_into(bridge: &Bridge, crm_id: &str) -> Result<Option<String>, Trouble> {
-    if bridge.connector.profile().person.gone.is_none() {
-        return Ok(None);
-    }
-    let since = bridge.clock.now().plus_ms(-TOMBSTONES_MS);
-    let mut mark = None;
-    for _ in 0..TOMBSTONE_PAGES_MAX {
-        let found = bridge.connector.ask(Question::Gone { since, mark }).await?;
-        let tombstone = found.records.iter().find(|record| record.id.as_deref() == Some(crm_id));
-        if let Some(tombstone) = tombstone {
-            return Ok(tombstone.merged_into.clone().filter(|into| into != crm_id));
-        }
-        mark = found.next.clone();
-        if mark.is_none() {
-            break;
-        }
-    }
-    Ok(None)
+        Place::With(id) => Current::MergedInto(id),
+        Place::Gone => Current::Gone,
+    })
 }
 
 /// One role's view of what is known, and the line that records it.

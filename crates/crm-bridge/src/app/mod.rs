@@ -23,6 +23,7 @@ pub mod reveal;
 pub mod show_card;
 pub mod sync;
 pub mod webhooks;
+mod whereabouts;
 
 use audit_log::Event;
 use audit_log::chain::PublicKey;

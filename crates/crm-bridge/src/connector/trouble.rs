@@ -97,6 +97,9 @@ troubles! {
     /// The answer is about another record than the one that was asked for.
     OtherRecord "other_record"
         "The CRM answered with another record than the one that was asked for.",
+    /// Records are merged into each other without an end.
+    MergeLoop "merge_loop"
+        "The CRM says of several records that each was merged into the next, in a circle or without an end. Somebody has to put these records right in the CRM.",
     /// This CRM has no way to answer the question.
     NotOffered "not_offered"
         "This CRM can't be asked that; its profile has no such request.",
@@ -122,6 +125,7 @@ impl Trouble {
                 | Self::ErrorInside
                 | Self::NextLink
                 | Self::PagingLoop
+                | Self::MergeLoop
                 | Self::Busy
                 | Self::CircuitOpen
         )

@@ -66,7 +66,8 @@ impl Store {
                     .first(conn)
                     .optional()?;
                 let Some((old, None)) = before else { return Ok(false) };
-                // Naming the other one also ends an earlier merge of that one, so merges never run in circles.
+                // Naming the other one also ends an earlier merge of that one, and whoever was merged into the first is
+                // merged into the second with it: a reference leads to the one who stays in one step, and never in circles.
                 let new = customer_ref_of(conn, &source, &into, now)?;
                 if old == new {
                     return Ok(false);
@@ -79,7 +80,9 @@ impl Store {
                 for ticket in tickets {
                     super::link_ticket(conn, ticket, &new, now)?;
                 }
-                diesel::update(customers::table.filter(customers::customer_ref.eq(&old)))
+                let moved =
+                    customers::customer_ref.eq(&old).or(customers::merged_into.eq(&old).assume_not_null());
+                diesel::update(customers::table.filter(moved))
                     .set(customers::merged_into.eq(Some(&new)))
                     .execute(conn)?;
                 tell(conn, &old, Some(&new), now)?;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Town, field};
 
-async fn changes(town: &Town, after: u64) -> Vec<Value> {
+pub(crate) async fn changes(town: &Town, after: u64) -> Vec<Value> {
     let grant = Grant { ticket: 0, purpose: Purpose::Changes {} };
     let body = json!({ "version": 1, "after": after });
     let (status, answer) = town.ask("/v1/customer-changes", &grant, &body).await;

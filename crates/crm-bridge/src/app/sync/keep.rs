@@ -8,6 +8,8 @@ use super::{Run, SyncError};
 use crate::app::Bridge;
 use crate::app::packed::Packed;
 use crate::app::resolve::new_ref;
+use crate::app::whereabouts::{self, Place};
+use crate::connector::ask::Priority;
 use crate::connector::projection::Record;
 use crate::policy::form::{email_form, phone_form};
 use crate::store::sync::mirror::{Row, ShortHash};
@@ -139,12 +141,31 @@ impl Run<'_> {
         if self.copies() {
             self.sync.store.remove_rows(vec![crm_id.to_owned()]).await?;
         }
-        let person =
-            Person { crm_id: into.to_owned(), new_ref: new_ref(self.bridge).map_err(|_| SyncError::Seal)? };
+        if self.bridge.store.known(self.source(), vec![crm_id.to_owned()]).await?.is_empty() {
+            return Ok(());
+        }
+        let Some(into) = self.who_stays(crm_id, into).await? else { return Ok(()) };
+        let person = Person { crm_id: into, new_ref: new_ref(self.bridge).map_err(|_| SyncError::Seal)? };
         if self.bridge.store.merge(self.source(), crm_id.to_owned(), person, now).await? {
             self.done.merged += 1;
             tracing::info!("two customers were merged, as in the CRM");
         }
         Ok(())
+    }
+
+    /// Into whom somebody was merged, by id; usually that is what the feed says. Of one who was merged or erased before it is
+    /// not believed, since feeds are read again and records can name each other: then the CRM is asked. None if there is
+    /// nobody to be merged into.
+    async fn who_stays(&mut self, crm_id: &str, into: &str) -> Result<Option<String>, SyncError> {
+        let known = self.bridge.store.customer_by_crm_id(self.source(), into.to_owned()).await?;
+        if !known.is_some_and(|(_, is_gone)| is_gone) {
+            return Ok(Some(into.to_owned()));
+        }
+        match whereabouts::of(self.bridge, crm_id, Priority::Sync).await {
+            Ok(Place::With(id)) => Ok(Some(id)),
+            Ok(Place::Here(_) | Place::Gone) => Ok(None),
+            Err(trouble) if trouble.concerns_all() => Err(trouble.into()),
+            Err(_) => Ok(None),
+        }
     }
 }
