@@ -22,6 +22,11 @@ struct Withheld {
     reason: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FeedName {
+    feed: String,
+}
+
 /// The bridge's own metrics. Clones share the numbers.
 #[derive(Debug, Clone)]
 pub struct BridgeMetrics {
@@ -35,6 +40,8 @@ pub struct BridgeMetrics {
     policy_number: Gauge,
     audit_unaltered: Gauge,
     audit_complete: Gauge,
+    follow_trouble: Family<FeedName, Gauge>,
+    hints_waiting: Gauge,
 }
 
 impl BridgeMetrics {
@@ -52,6 +59,8 @@ impl BridgeMetrics {
             policy_number: Gauge::default(),
             audit_unaltered: Gauge::default(),
             audit_complete: Gauge::default(),
+            follow_trouble: Family::default(),
+            hints_waiting: Gauge::default(),
         };
         metrics.register("crm_requests", "Requests to the CRM by outcome", own.crm_requests.clone());
         metrics.register("crm_request_seconds", "Time until the CRM had answered", own.crm_seconds.clone());
@@ -84,6 +93,11 @@ impl BridgeMetrics {
             &format!("Whether the audit log is complete, {words}"),
             own.audit_complete.clone(),
         );
+        let troubled =
+            "For how long each feed of the CRM is in trouble, 0 if it is not; see crm-bridge sync status";
+        metrics.register("follow_trouble_seconds", troubled, own.follow_trouble.clone());
+        let waiting = "Records that a webhook or a child feed named and that wait to be fetched again";
+        metrics.register("follow_hints_waiting", waiting, own.hints_waiting.clone());
         own
     }
 
@@ -92,6 +106,18 @@ impl BridgeMetrics {
         let outcome = outcome.map_or_else(Trouble::as_str, |()| "ok");
         self.crm_requests.get_or_create(&Outcome { outcome }).inc();
         self.crm_seconds.observe(seconds);
+    }
+
+    /// A feed of the CRM is followed, or is in trouble for so long.
+    pub(super) fn followed(&self, feed: &str, troubled_ms: Option<i64>) {
+        // At least a second, so that a trouble of this moment shows.
+        let seconds = troubled_ms.map_or(0, |ms| (ms / 1_000).max(1));
+        self.follow_trouble.get_or_create(&FeedName { feed: feed.to_owned() }).set(seconds);
+    }
+
+    /// So many records wait to be fetched again.
+    pub(super) fn waiting(&self, hints: i64) {
+        self.hints_waiting.set(hints);
     }
 
     pub(super) fn policy_look(&self, outcome: &'static str) {

@@ -135,31 +135,43 @@ async fn status(config: &Config) -> Result<ExitCode> {
     let database = Database::open(&database).await?;
     database.migrate(&crm_bridge::store::sync::MIGRATIONS).await?;
     let store = SyncStore::new(database);
-    let names = ["person", "gone", "child 0", "child 1", "reconcile"];
-    let mut any = false;
-    for name in names {
-        let Some(feed) = store.feed(name).await? else { continue };
-        any = true;
-        let phase = match (name, feed.phase) {
-            ("person", Phase::First) => "first copy under way",
-            _ => "followed",
-        };
-        let copying = name == "person" && feed.phase == Phase::First;
-        let left = if copying { left(&feed, pace(&feed, Clock::system().now())) } else { String::new() };
-        println!("{name:<10}{phase:<22}{}{left}", progress(&feed));
-        if let Some(ended) = feed.ended_well_at {
-            println!("{:<10}last run began {ended}", "");
-        }
-        if let (Some(trouble), Some(at)) = (&feed.trouble, feed.trouble_at) {
-            println!("{:<10}trouble since {at}: {trouble}", "");
-        }
-    }
-    if !any {
+    let mut feeds = store.feeds().await?;
+    if feeds.is_empty() {
         println!("nothing has been followed yet");
     }
+    // That of the people, which is the longest, first.
+    feeds.sort_by_key(|(name, _)| name != "person");
+    for (name, feed) in feeds {
+        for line in told(&name, &feed, Clock::system().now()) {
+            println!("{line}");
+        }
+    }
     println!("{} customers in the copy", store.rows().await?);
-    println!("{} records wait to be fetched again", store.hints_waiting().await?);
+    let (waiting, failing) = (store.hints_waiting().await?, store.hints_failing().await?);
+    let failing =
+        if failing == 0 { String::new() } else { format!(", {failing} of them could not be read so far") };
+    println!("{waiting} records wait to be fetched again{failing}");
     Ok(ExitCode::SUCCESS)
+}
+
+/// How far a feed is, in lines.
+fn told(name: &str, feed: &Feed, now: Timestamp) -> Vec<String> {
+    let copying = name == "person" && feed.phase == Phase::First;
+    let phase = match (copying, &feed.trouble) {
+        (true, _) => "first copy under way",
+        (false, Some(_)) => "in trouble",
+        (false, None) => "followed",
+    };
+    let left = if copying { left(feed, pace(feed, now)) } else { String::new() };
+    let how_far = if name == "hints" { format!("{} records given up", feed.records) } else { progress(feed) };
+    let mut lines = vec![format!("{name:<10}{phase:<22}{how_far}{left}")];
+    if let Some(ended) = feed.ended_well_at {
+        lines.push(format!("{:<10}last run began {ended}", ""));
+    }
+    if let (Some(trouble), Some(at)) = (&feed.trouble, feed.trouble_at) {
+        lines.push(format!("{:<10}trouble since {at}: {trouble}", ""));
+    }
+    lines
 }
 
 #[cfg(test)]
@@ -175,6 +187,7 @@ mod tests {
             run_started_at: Some(began),
             ..Feed::new(Phase::First, "")
         };
+        let told_of = |name: &str, feed: &Feed| super::told(name, feed, began).join("\n");
         let told = |feed: &Feed, after_s: i64| left(feed, pace(feed, began.plus_ms(after_s * 1_000)));
         assert_eq!(told(&feed(250, Some(1_000)), 10), ", about 30 s left");
         assert_eq!(told(&feed(1_000, Some(100_000)), 10), ", about 16 min left");
@@ -187,6 +200,17 @@ mod tests {
         ] {
             assert_eq!(told(&feed, after_s), "");
         }
+        let troubled = Feed {
+            phase: Phase::Delta,
+            trouble: Some("credentials, with single records".to_owned()),
+            trouble_at: Some(began),
+            ..feed(3, None)
+        };
+        assert_eq!(
+            told_of("hints", &troubled),
+            "hints     in trouble            3 records given up\n          \
+             trouble since 1970-01-01T00:16:40.000Z: credentials, with single records"
+        );
         assert_eq!(progress(&feed(5_000, Some(1_000))), format!("{} 5000 of 1000 records", "█".repeat(30)));
     }
 }

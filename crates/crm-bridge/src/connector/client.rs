@@ -90,13 +90,14 @@ impl Client {
     }
 
     /// Sends a request, which `make` renders with the token of the moment, and reads the answer's bytes. A key that the
-    /// CRM refuses is renewed once, where it can be.
+    /// CRM refuses is renewed once, where it can be; for a request about one record, which may be hidden, not over and over.
     ///
     /// # Errors
     /// [`Failure`], which has nothing of the answer but its status class.
     pub(super) async fn send(
         &self,
         errand: &Errand<'_>,
+        about_one: bool,
         make: impl Fn(&Credentials) -> Result<Request, Unaskable>,
     ) -> Result<Answered, Failure> {
         let means = Means { net: &self.net, profile: errand.profile, walls: self.walls };
@@ -104,10 +105,13 @@ impl Client {
         let first = self.exchange(errand, &make, &credentials).await;
         match first {
             Err(failure) if failure.trouble == Trouble::Credentials => {
-                match self.keeper.after_refusal(credentials.generation, &means).await? {
-                    Some(renewed) => self.exchange(errand, &make, &renewed).await,
-                    None => Err(failure),
+                let renewed = self.keeper.after_refusal(credentials.generation, about_one, &means).await?;
+                let Some(renewed) = renewed else { return Err(failure) };
+                let second = self.exchange(errand, &make, &renewed).await;
+                if second.as_ref().is_err_and(|failure| failure.trouble == Trouble::Credentials) {
+                    self.keeper.renewed_in_vain().await;
                 }
+                second
             }
             other => other,
         }

@@ -1,6 +1,7 @@
 //! Keeps a CRM that is in trouble from being asked more, and our side from waiting for it: a circuit breaker and a
 //! limit on requests under way.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use service_kit::{Clock, Timestamp};
@@ -33,16 +34,26 @@ pub struct Guard {
     circuit: Mutex<Circuit>,
 }
 
+/// Records that are told apart; whatever fails beyond them counts.
+const RECORDS_MAX: usize = 1_024;
+
 #[derive(Debug, Default)]
 struct Circuit {
+    /// Failures since the last good answer.
     failures: u32,
-    /// Until then nobody asks.
+    /// Records whose questions have failed since then. Each counts once: whoever looks at one broken record again and again
+    /// says nothing new about the CRM.
+    records: BTreeSet<u64>,
+    /// Until then nobody asks, because the CRM has failed.
     open_until: Option<Timestamp>,
+    /// Until then nobody asks, because the CRM wants it so. That others are answered well changes nothing about that.
+    asked_until: Option<Timestamp>,
     /// After a pause one request goes ahead to try; the others wait for how it ends.
     trial_under_way: bool,
 }
 
-/// Leave to send one request. How it ended must be told with [`Turn::well`] or [`Turn::failed`].
+/// Leave to send one request. How it ended must be told with [`Turn::well`],
+/// [`Turn::failed`], [`Turn::failed_with`] or [`Turn::says_nothing`].
 pub struct Turn<'a> {
     _permit: SemaphorePermit<'a>,
     _sync_permit: Option<SemaphorePermit<'a>>,
@@ -89,7 +100,7 @@ impl Guard {
     #[must_use]
     pub fn pause_left_ms(&self) -> i64 {
         let circuit = self.circuit.lock().unwrap_or_else(PoisonError::into_inner);
-        circuit.open_until.map_or(0, |until| until.since_ms(self.clock.now()).max(0))
+        circuit.closed_until().map_or(0, |until| until.since_ms(self.clock.now()).max(0))
     }
 
     /// Whether the CRM is being left alone.
@@ -103,7 +114,7 @@ impl Guard {
     }
 
     fn pass_in(&self, circuit: &Circuit) -> Result<(), Trouble> {
-        match circuit.open_until {
+        match circuit.closed_until() {
             Some(until) if self.clock.now() < until || circuit.trial_under_way => Err(Trouble::CircuitOpen),
             _ => Ok(()),
         }
@@ -113,39 +124,88 @@ impl Guard {
     fn begin(&self) -> Result<bool, Trouble> {
         let mut circuit = self.circuit.lock().unwrap_or_else(PoisonError::into_inner);
         self.pass_in(&circuit)?;
-        circuit.trial_under_way = circuit.open_until.is_some();
+        circuit.trial_under_way = circuit.closed_until().is_some();
         Ok(circuit.trial_under_way)
     }
 
-    fn ended(&self, well: bool, pause_ms: Option<i64>, trial: bool) {
+    fn ended(&self, how: Ended, trial: bool) {
+        let now = self.clock.now();
         let mut circuit = self.circuit.lock().unwrap_or_else(PoisonError::into_inner);
         if trial {
             circuit.trial_under_way = false;
         }
-        if well {
-            *circuit = Circuit::default();
+        let asked_ms = match how {
+            Ended::Well => {
+                let asked_until = circuit.asked_until.filter(|until| now < *until);
+                let trial_under_way = circuit.trial_under_way && asked_until.is_some();
+                *circuit = Circuit { asked_until, trial_under_way, ..Circuit::default() };
+                return;
+            }
+            Ended::SaysNothing => return,
+            Ended::FailedWith(record) => {
+                if circuit.records.contains(&record) {
+                    return;
+                }
+                if circuit.records.len() < RECORDS_MAX {
+                    circuit.records.insert(record);
+                }
+                None
+            }
+            Ended::Failed(asked_ms) => asked_ms,
+        };
+        circuit.failures = circuit.failures.saturating_add(1);
+        if let Some(asked_ms) = asked_ms {
+            circuit.asked_until = circuit.asked_until.max(Some(now.plus_ms(asked_ms)));
+        } else if circuit.failures >= self.limits.failures_max || trial {
+            circuit.open_until = Some(now.plus_ms(self.limits.pause_ms));
+        } else {
             return;
         }
-        circuit.failures = circuit.failures.saturating_add(1);
-        if circuit.failures >= self.limits.failures_max || pause_ms.is_some() || trial {
-            let pause_ms = pause_ms.unwrap_or(self.limits.pause_ms);
-            circuit.open_until = Some(self.clock.now().plus_ms(pause_ms));
-            tracing::warn!(crm.pause_ms = pause_ms, "the CRM is left alone for a while");
-        }
+        let pause_ms = circuit.closed_until().map_or(0, |until| until.since_ms(now));
+        tracing::warn!(crm.pause_ms = pause_ms, "the CRM is left alone for a while");
     }
+}
+
+impl Circuit {
+    fn closed_until(&self) -> Option<Timestamp> {
+        self.open_until.max(self.asked_until)
+    }
+}
+
+/// How a request ended.
+enum Ended {
+    Well,
+    /// The CRM failed; if it said for how long to stay away, that long.
+    Failed(Option<i64>),
+    /// The CRM failed with that record, and perhaps with no other.
+    FailedWith(u64),
+    SaysNothing,
 }
 
 impl Turn<'_> {
     /// The CRM answered as it should.
     pub fn well(mut self) {
         self.told = true;
-        self.guard.ended(true, None, self.trial);
+        self.guard.ended(Ended::Well, self.trial);
     }
 
     /// The CRM failed; if it said for how long to stay away, that long.
     pub fn failed(mut self, pause_ms: Option<i64>) {
         self.told = true;
-        self.guard.ended(false, pause_ms, self.trial);
+        self.guard.ended(Ended::Failed(pause_ms), self.trial);
+    }
+
+    /// The CRM failed with a question about one record, which may be the record's own trouble. However often that record is asked
+    /// for, it counts once until something is answered well.
+    pub fn failed_with(mut self, record: u64) {
+        self.told = true;
+        self.guard.ended(Ended::FailedWith(record), self.trial);
+    }
+
+    /// How it ended says nothing about the CRM. If this was the trial, the next request is.
+    pub fn says_nothing(mut self) {
+        self.told = true;
+        self.guard.ended(Ended::SaysNothing, self.trial);
     }
 }
 
@@ -153,7 +213,7 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         // A caller that gave up says nothing about the CRM, but a trial must not stay "under way" for ever.
         if !self.told && self.trial {
-            self.guard.ended(false, None, true);
+            self.guard.ended(Ended::Failed(None), true);
         }
     }
 }
@@ -195,6 +255,64 @@ mod tests {
         assert!(guard.is_open());
         clock.advance_ms(1);
         assert!(!guard.is_open());
+    }
+
+    #[tokio::test]
+    async fn a_pause_that_the_crm_asked_for_outlives_the_success_of_a_request_under_way() {
+        let clock = Clock::manual(Timestamp::from_ms(0));
+        let guard = guard(&clock);
+        let slow = guard.turn(Priority::LookUp).await.unwrap();
+        guard.turn(Priority::LookUp).await.unwrap().failed(Some(60_000));
+        clock.advance_ms(1_000);
+        slow.well();
+        assert_eq!(guard.pause_left_ms(), 59_000);
+        clock.advance_ms(59_000);
+        // One that is asked for while the trial is under way holds, too; a shorter one does not shorten a longer one.
+        let trial = guard.turn(Priority::LookUp).await.unwrap();
+        guard.ended(Ended::Failed(Some(30_000)), false);
+        guard.ended(Ended::Failed(Some(10_000)), false);
+        trial.well();
+        assert_eq!(guard.pause_left_ms(), 30_000);
+        clock.advance_ms(30_000);
+        guard.turn(Priority::LookUp).await.unwrap().well();
+        assert!(!guard.is_open());
+    }
+
+    #[tokio::test]
+    async fn a_success_ends_a_pause_that_was_our_own_idea() {
+        let clock = Clock::manual(Timestamp::from_ms(0));
+        let guard = guard(&clock);
+        let slow = guard.turn(Priority::LookUp).await.unwrap();
+        for _ in 0..2 {
+            guard.turn(Priority::LookUp).await.unwrap().failed(None);
+        }
+        assert!(guard.is_open());
+        slow.well();
+        assert!(!guard.is_open());
+    }
+
+    #[tokio::test]
+    async fn one_record_that_fails_counts_once_and_can_not_hold_the_trial() {
+        let clock = Clock::manual(Timestamp::from_ms(0));
+        let guard = guard(&clock);
+        for _ in 0..9 {
+            guard.turn(Priority::LookUp).await.unwrap().failed_with(7);
+        }
+        assert!(!guard.is_open(), "one record");
+        guard.turn(Priority::LookUp).await.unwrap().failed_with(8);
+        assert!(guard.is_open(), "a second one, and nobody was answered well between them");
+        for _ in 0..3 {
+            clock.advance_ms(1_000);
+            guard.turn(Priority::LookUp).await.unwrap().failed_with(7);
+            assert!(!guard.is_open(), "the next one tries");
+        }
+        guard.turn(Priority::LookUp).await.unwrap().failed_with(9);
+        assert!(guard.is_open());
+        clock.advance_ms(1_000);
+        guard.turn(Priority::LookUp).await.unwrap().says_nothing();
+        guard.turn(Priority::LookUp).await.unwrap().well();
+        guard.turn(Priority::LookUp).await.unwrap().failed_with(7);
+        assert!(!guard.is_open(), "counted anew since the success");
     }
 
     #[tokio::test]

@@ -26,6 +26,7 @@ pub mod sketch;
 pub mod trouble;
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -218,6 +219,7 @@ impl Connector {
         let line = &self.0.line;
         let operation = line.profile.operation(Purpose::Activity).ok_or(Trouble::NotOffered)?;
         let fillings = line.settings.fillings();
+        let record = Some(short_hash(&("activity", &activity.customer_id)));
         let ticket = ask::Ticket {
             customer_id: zeroize::Zeroizing::new(activity.customer_id),
             number: activity.ticket_number,
@@ -232,7 +234,7 @@ impl Connector {
         let make = |credentials: &auth::Credentials| {
             asker.other(operation, Some(ticket.clone()), credentials.token.as_ref())
         };
-        match self.0.guarded(operation, &shape, Priority::Sync, make, |_| Ok(())).await {
+        match self.0.guarded(operation, &shape, (Priority::Sync, record), make, |_| Ok(())).await {
             // An answer to this is not read, whatever its kind.
             Err(Trouble::NotJson) | Ok(()) => Ok(()),
             Err(trouble) => Err(trouble),
@@ -372,18 +374,20 @@ impl Inner {
         let make = |credentials: &auth::Credentials| {
             asker.request(question, operation, selection, credentials.token.as_ref())
         };
-        self.guarded(operation, &shape, priority, make, |answered| {
+        let record = matches!(question, Question::ById(..)).then(|| short_hash(question));
+        self.guarded(operation, &shape, (priority, record), make, |answered| {
             self.read(question, operation, plan, &shape, answered)
         })
         .await
     }
 
-    /// Sends one request when its turn has come, reads the answer, and tells guard, log and metrics how it went.
+    /// Sends one request when its turn has come, reads the answer, and tells guard, log and metrics how it went. `record` stands
+    /// for the one record that it is about, if it is about one.
     async fn guarded<T>(
         &self,
         operation: &Operation,
         shape: &Shape,
-        priority: Priority,
+        (priority, record): (Priority, Option<u64>),
         make: impl Fn(&auth::Credentials) -> Result<ask::Request, ask::Unaskable>,
         read: impl FnOnce(Answered) -> Result<T, Trouble>,
     ) -> Result<T, Trouble> {
@@ -393,7 +397,7 @@ impl Inner {
         self.line.limiter.leave(priority, wait_ms).await?;
         let started = Instant::now();
         let errand = self.line.errand(operation, shape);
-        let outcome = match self.line.client.send(&errand, make).await {
+        let outcome = match self.line.client.send(&errand, record.is_some(), make).await {
             Ok(answered) => read(answered).map_err(Failure::from),
             Err(failure) => Err(failure),
         };
@@ -415,10 +419,12 @@ impl Inner {
                 {
                     tracing::warn!(crm.said = said.as_str(), "the CRM has said");
                 }
-                if trouble.concerns_all() {
-                    turn.failed(pause_ms)
-                } else {
-                    turn.well()
+                match record.filter(|_| trouble.may_be_the_records() && pause_ms.is_none()) {
+                    _ if !trouble.concerns_all() => turn.well(),
+                    // A key that is not good for anything is found by whatever is about no single record.
+                    Some(_) if trouble == Trouble::Credentials => turn.says_nothing(),
+                    Some(record) => turn.failed_with(record),
+                    None => turn.failed(pause_ms),
                 }
                 Err(trouble)
             }
@@ -477,6 +483,13 @@ impl Inner {
     fn is_own_probe(&self, question: &Question) -> bool {
         matches!(question, Question::Probe) && self.line.profile.probe.is_some()
     }
+}
+
+/// Tells records apart in memory, without keeping their ids.
+fn short_hash(what: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    what.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Whether this is the record that was asked for. Only people are shown by their id; a company that is not the one that

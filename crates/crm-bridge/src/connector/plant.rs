@@ -97,7 +97,7 @@ impl Planter {
         };
         let make =
             |credentials: &super::auth::Credentials| asker.other(operation, None, credentials.token.as_ref());
-        match self.client.send(&errand, make).await.map_err(|failure| failure.trouble)?.reply {
+        match self.client.send(&errand, true, make).await.map_err(|failure| failure.trouble)?.reply {
             Reply::Body(answer) => Ok(Some(answer.bytes().to_vec())),
             Reply::NotFound | Reply::Nothing => Ok(None),
         }

@@ -131,6 +131,27 @@ impl Trouble {
         )
     }
 
+    /// Whether asking for one record can end so although the CRM is well: it is hidden from the bridge's user, or broken.
+    #[must_use]
+    pub fn may_be_the_records(self) -> bool {
+        matches!(
+            self,
+            Self::Credentials
+                | Self::ServerError
+                | Self::Timeout
+                | Self::Broken
+                | Self::Empty
+                | Self::NotJson
+                | Self::Redirect
+        )
+    }
+
+    /// Whether the question never came to an answer, so that it says nothing of what was asked for.
+    #[must_use]
+    pub fn is_outage(self) -> bool {
+        self.concerns_all() && !self.may_be_the_records() || matches!(self, Self::Busy | Self::CircuitOpen)
+    }
+
     /// Whether the same request may fare better in a moment.
     #[must_use]
     pub fn is_passing(self) -> bool {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use crm_bridge::connector::ask::Question;
 use crm_bridge::connector::trouble::Trouble;
+use crm_bridge::policy::Entity;
 use db_kit::testing::block_on;
 use serde_json::json;
 use service_kit::Personal;
@@ -281,4 +282,33 @@ async fn sealed(town: &Town) -> Vec<u8> {
             .map_err(db_kit::DbError::from)
     });
     row.await.unwrap().sealed
+}
+
+#[test]
+fn a_record_that_is_hidden_from_us_does_not_renew_the_token_at_each_look() {
+    block_on(async {
+        let desk = Desk::new();
+        let hands = Rc::clone(&desk);
+        let crm = Wire::answering(move |request| {
+            let hidden = request.contains("/contacts/hidden");
+            if hidden { status_answer("403 Forbidden", "") } else { hands.answer(request) }
+        })
+        .await;
+        let folder = tempfile::tempdir().unwrap();
+        let profile = profile(&folder, |text| with_table(&text, "auth", CLIENT));
+        let town = Town::on_sqlite(&crm.url, &[("CRM__PROFILE", profile.as_str())]).await;
+        let connector = &town.bridge.connector;
+        connector.ask(about("a")).await.unwrap();
+        for _ in 0..20 {
+            let hidden = Question::ById(Entity::Person, "hidden".to_owned());
+            assert_eq!(connector.ask(hidden).await.err(), Some(Trouble::Credentials));
+            connector.ask(about("a")).await.unwrap();
+            town.clock.advance_ms(10_000);
+        }
+        assert_eq!(crm.with("POST /token").len(), 2, "one new token has shown that it is not the token");
+        // A token that really is no good any more is renewed all the same.
+        *desk.valid.borrow_mut() = None;
+        assert!(connector.ask(about("b")).await.is_ok());
+        assert_eq!(crm.with("POST /token").len(), 3);
+    });
 }

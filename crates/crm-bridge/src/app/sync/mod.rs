@@ -126,6 +126,11 @@ impl Sync {
     /// There is no copy any more, or another is begun.
     fn forget_copy(&self) {
         self.state.copy_complete.store(0, Ordering::Relaxed);
+        self.lose_the_thread();
+    }
+
+    /// Something was missed: cards from before are asked for again before they are believed.
+    fn lose_the_thread(&self) {
         self.state.followed_from.store(0, Ordering::Relaxed);
     }
 
@@ -161,11 +166,16 @@ pub async fn run_due(bridge: &Bridge) -> Result<Done, SyncError> {
     let mut run = Run { bridge, sync, done: Done::default() };
     let outcome = run.all().await;
     let done = run.done;
+    for (name, feed) in sync.store.feeds().await? {
+        let for_ms = feed.trouble_at.filter(|_| feed.trouble.is_some()).map(|at| now.since_ms(at));
+        bridge.metrics.followed(&name, for_ms);
+    }
+    bridge.metrics.waiting(sync.store.hints_waiting().await?);
     sync.store.end_lease("follow", &sync.holder).await?;
     match outcome {
         Ok(()) => Ok(done),
         Err(error) => {
-            sync.state.followed_from.store(0, Ordering::Relaxed);
+            sync.lose_the_thread();
             Err(error)
         }
     }
@@ -181,17 +191,30 @@ struct Run<'a> {
     done: Done,
 }
 
+/// An error that ends the run, or else what came of one feed.
+fn bearable<T>(outcome: Result<T, SyncError>) -> Result<Result<T, SyncError>, SyncError> {
+    match outcome {
+        Err(SyncError::Crm(trouble)) if !trouble.is_outage() => Ok(Err(SyncError::Crm(trouble))),
+        Err(other) => Err(other),
+        Ok(well) => Ok(Ok(well)),
+    }
+}
+
 impl Run<'_> {
     async fn all(&mut self) -> Result<(), SyncError> {
         // Hints first: somebody may be waiting for exactly this customer.
         self.follow_hints().await?;
-        let person = self.follow_people().await?;
-        if person.phase == Phase::First {
-            return Ok(());
+        let person = self.follow_people().await;
+        let copying = self.sync.store.feed(people::NAME).await?.is_none_or(|feed| feed.phase == Phase::First);
+        if copying {
+            return person.map(drop);
         }
-        let children = self.follow_children().await?;
-        let gone = self.follow_gone().await?;
-        self.reconcile_when_due().await?;
+        // What one feed can't be asked says nothing of the others.
+        let person = bearable(person)?;
+        let children = bearable(self.follow_children().await)?;
+        let gone = bearable(self.follow_gone().await)?;
+        bearable(self.reconcile_when_due().await)??;
+        let (person, children, gone) = (person?, children?, gone?);
         // Without tombstones, or with a company that changes on its own, a card stays true only until it is asked for again.
         let confirms = children && gone && !self.bridge.companies_change_unseen();
         if self.sync.store.hints_waiting().await? == 0 || !confirms {

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use service_kit::Timestamp;
 
-use super::progress::{CLOCK_DOUBT_MS, begun, ended, is_for_next_time, mark_of, progress, until_next_time};
+use super::progress::{
+    CLOCK_DOUBT_MS, begun, ended, is_for_next_time, mark_of, passed_over, progress, troubled,
+    until_next_time, well_again,
+};
 use super::{Run, SyncError};
 use crate::connector::Found;
 use crate::connector::ask::{PageMark, Question};
@@ -13,6 +16,8 @@ use crate::policy::Entity;
 use crate::store::sync::hints::Hint;
 use crate::store::sync::{Feed, Phase};
 
+/// In `sync status`, what a webhook or a child feed named.
+const HINTS: &str = "hints";
 const PAGES_MAX: u32 = 1_000;
 const HINT_ATTEMPTS_MAX: i64 = 6;
 const HINT_RETRY_MS: i64 = 30_000;
@@ -169,22 +174,96 @@ impl Run<'_> {
         Ok(self.sync.store.set_feed(&news.name, news.feed.clone()).await?)
     }
 
-    /// Fetches again what was named.
+    /// Fetches again what was named. A record that can't be read is put off and costs the others nothing; while the CRM can't be
+    /// asked at all everything stays as it is.
     pub(super) async fn follow_hints(&mut self) -> Result<(), SyncError> {
         let now = self.bridge.clock.now();
         let due = self.sync.store.due_hints(now, self.sync.settings.hints_a_run).await?;
+        if due.is_empty() {
+            return self.hints_are_well(now).await;
+        }
         for hint in due {
-            let question = Question::ById(Entity::Person, hint.crm_id.clone());
-            match self.bridge.connector.ask_in_background(question).await {
-                Ok(found) => self.fetched(&hint, &found).await?,
-                Err(trouble) if trouble.concerns_all() => return Err(trouble.into()),
-                Err(_) => {
-                    let again = now.plus_ms(HINT_RETRY_MS << hint.attempts.clamp(0, 10));
-                    self.sync.store.hint_failed(hint, again, HINT_ATTEMPTS_MAX).await?;
+            match self.follow_hint(&hint).await {
+                Ok(()) => {}
+                Err(SyncError::Crm(trouble)) if self.is_its_own(trouble).await => {
+                    self.hint_failed(hint, trouble, now).await?;
                 }
+                Err(SyncError::Crm(trouble)) => {
+                    let feed = troubled(&self.hints_feed().await?, trouble, now);
+                    return Ok(self.sync.store.set_feed(HINTS, feed).await?);
+                }
+                Err(other) => return Err(other),
             }
         }
+        self.hints_are_well(now).await
+    }
+
+    async fn follow_hint(&mut self, hint: &Hint) -> Result<(), SyncError> {
+        let question = Question::ById(Entity::Person, hint.crm_id.clone());
+        let found = self.bridge.connector.ask_in_background(question).await?;
+        self.fetched(hint, &found).await
+    }
+
+    /// Puts a hint off, or gives it up: what we have of that record is not known to be true any more then.
+    async fn hint_failed(&mut self, hint: Hint, trouble: Trouble, now: Timestamp) -> Result<(), SyncError> {
+        let again = now.plus_ms(HINT_RETRY_MS << hint.attempts.clamp(0, 10));
+        let crm_id = hint.crm_id.clone();
+        let is_dropped = self.sync.store.hint_failed(hint, again, HINT_ATTEMPTS_MAX).await?;
+        let feed = passed_over(self.hints_feed().await?, Some(trouble), now);
+        let feed = Feed { records: feed.records + i64::from(is_dropped), ..feed };
+        self.sync.store.set_feed(HINTS, feed).await?;
+        if is_dropped {
+            tracing::warn!(
+                crm.reason = trouble.as_str(),
+                "a record that changed can't be read and is given up"
+            );
+            self.is_in_doubt(&crm_id).await?;
+        }
         Ok(())
+    }
+
+    /// A record can't be read: what was copied of it goes, and cards are asked for again before they are believed.
+    pub(super) async fn is_in_doubt(&mut self, crm_id: &str) -> Result<(), SyncError> {
+        if self.copies() {
+            self.sync.store.remove_rows(vec![crm_id.to_owned()]).await?;
+        }
+        self.sync.lose_the_thread();
+        Ok(())
+    }
+
+    async fn hints_feed(&self) -> Result<Feed, SyncError> {
+        Ok(self.sync.store.feed(HINTS).await?.unwrap_or_else(|| Feed::new(Phase::Delta, "")))
+    }
+
+    /// Hints are followed again, all but those that failed by themselves.
+    async fn hints_are_well(&self, now: Timestamp) -> Result<(), SyncError> {
+        let Some(feed) = self.sync.store.feed(HINTS).await?.filter(|feed| feed.trouble.is_some()) else {
+            return Ok(());
+        };
+        let failing = self.sync.store.hints_failing().await? > 0;
+        let well = if failing { passed_over(feed.clone(), None, now) } else { well_again(feed.clone()) };
+        if well != feed {
+            self.sync.store.set_feed(HINTS, well).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether a trouble is that of the record that was asked for: the CRM answers others.
+    pub(super) async fn is_its_own(&mut self, trouble: Trouble) -> bool {
+        if trouble.is_outage() || !trouble.may_be_the_records() {
+            return !trouble.is_outage();
+        }
+        match self.anybody().await {
+            Ok(found) => !found.records.is_empty(),
+            Err(trouble) => trouble == Trouble::NotOffered,
+        }
+    }
+
+    /// Whoever comes first in the CRM.
+    async fn anybody(&mut self) -> Result<Arc<Found>, Trouble> {
+        let probe = Question::Page { entity: Entity::Person, size: 1, mark: None };
+        self.done.requests += 1;
+        self.bridge.connector.ask_in_background(probe).await
     }
 
     async fn fetched(&mut self, hint: &Hint, found: &Found) -> Result<(), SyncError> {
@@ -200,10 +279,8 @@ impl Run<'_> {
 
     /// "Not found" is also what a wrong path or a half-started CRM says; only a CRM that finds somebody has erased one.
     pub(super) async fn really_gone(&mut self, crm_id: &str, now: Timestamp) -> Result<(), SyncError> {
-        let probe = Question::Page { entity: Entity::Person, size: 1, mark: None };
-        let probe = self.bridge.connector.ask_in_background(probe).await?;
-        if probe.records.is_empty() {
-            return Err(SyncError::Crm(Trouble::UnexpectedShape));
+        if self.anybody().await?.records.is_empty() {
+            return Err(SyncError::Crm(Trouble::Empty));
         }
         self.gone(crm_id, now).await
     }

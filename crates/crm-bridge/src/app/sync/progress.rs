@@ -90,6 +90,28 @@ pub(super) fn ended(feed: Feed, last: &Found, now: Timestamp) -> Feed {
     }
 }
 
+/// What is added to the word of a trouble that single records have, while others are read well.
+const WITH_RECORDS: &str = ", with single records";
+
+/// The feed, of which single records could not be read; what it said of such before stays until it is over.
+pub(super) fn passed_over(feed: Feed, last: Option<Trouble>, now: Timestamp) -> Feed {
+    let before = feed.trouble.clone().filter(|before| before.ends_with(WITH_RECORDS));
+    let since = feed.trouble_at.filter(|_| before.is_some());
+    match last {
+        Some(trouble) => Feed {
+            trouble: Some(format!("{}{WITH_RECORDS}", trouble.as_str())),
+            trouble_at: since.or(Some(now)),
+            ..feed
+        },
+        None => Feed { trouble: before, trouble_at: since, ..feed },
+    }
+}
+
+/// The feed without a trouble.
+pub(super) fn well_again(feed: Feed) -> Feed {
+    Feed { trouble: None, trouble_at: None, ..feed }
+}
+
 /// The feed after a trouble: it says what and since when. Where the CRM refuses to go on from the mark for long, the feed
 /// begins again at its `since`; what comes twice is taken twice and does no harm.
 pub(super) fn troubled(feed: &Feed, trouble: Trouble, now: Timestamp) -> Feed {

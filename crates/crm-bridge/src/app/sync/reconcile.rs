@@ -1,9 +1,10 @@
 //! Now and then: is everybody we know still there? Finds what no feed told, such as deletions in a CRM that leaves no
 //! tombstones. Those we know are asked about one by one; where everybody is copied, all pages are read once more.
 
-use super::progress::{mark_of, progress};
+use super::progress::{mark_of, passed_over, progress, well_again};
 use super::{Run, SyncError};
 use crate::connector::ask::Question;
+use crate::connector::trouble::Trouble;
 use crate::policy::Entity;
 use crate::store::sync::{Feed, Phase};
 
@@ -48,10 +49,11 @@ impl Run<'_> {
         let now = self.bridge.clock.now();
         let after = feed.mark.clone().unwrap_or_default();
         let some = self.bridge.store.known_after(self.source(), after, A_RUN).await?;
+        let mut passed = None;
         for (crm_id, _) in &some {
             match self.ask_again(crm_id).await {
                 Err(SyncError::Crm(trouble)) => return self.failed(NAME, &feed, trouble).await,
-                other => other?,
+                other => passed = other?.or(passed),
             }
         }
         let last = some.last().map(|(_, customer_ref)| customer_ref.as_str().to_owned());
@@ -62,11 +64,9 @@ impl Run<'_> {
             records: if feed.mark.is_none() { walked } else { feed.records + walked },
             ended_well_at: if whole { Some(now) } else { feed.ended_well_at },
             pass: feed.pass + i64::from(whole),
-            trouble: None,
-            trouble_at: None,
-            ..feed
+            ..if feed.mark.is_none() { well_again(feed) } else { feed }
         };
-        Ok(self.sync.store.set_feed(NAME, feed).await?)
+        Ok(self.sync.store.set_feed(NAME, passed_over(feed, passed, now)).await?)
     }
 
     /// Reads some pages of everybody again. Of the copy's customers who were on none of them the CRM is asked one by one:
@@ -104,35 +104,40 @@ impl Run<'_> {
 
     async fn ask_for_unseen(&mut self, feed: Feed, pass: i64) -> Result<(), SyncError> {
         let unseen = self.sync.store.unseen(pass, A_RUN).await?;
+        let now = self.bridge.clock.now();
+        let mut passed = None;
         for crm_id in &unseen {
             match self.ask_again(crm_id).await {
                 Err(SyncError::Crm(trouble)) => return self.failed(NAME, &feed, trouble).await,
-                other => other?,
+                other => passed = other?.or(passed),
             }
         }
+        let mut feed = passed_over(feed, passed, now);
         if unseen.is_empty() {
-            let ended_well_at = Some(self.bridge.clock.now());
-            let feed = Feed { mark: None, ended_well_at, pass, ..feed };
-            self.sync.store.set_feed(NAME, feed).await?;
+            feed = Feed { mark: None, ended_well_at: Some(now), pass, ..feed };
         }
-        Ok(())
+        Ok(self.sync.store.set_feed(NAME, feed).await?)
     }
 
-    /// What does the CRM say of somebody whom we have? A trouble that concerns this one record only is left alone; in a
-    /// copy, where it would come up again and again, the record goes.
-    async fn ask_again(&mut self, crm_id: &str) -> Result<(), SyncError> {
+    /// What does the CRM say of somebody whom we have? A trouble with this one record is answered and ends nothing; in a copy,
+    /// where it would come up again and again, the record goes.
+    async fn ask_again(&mut self, crm_id: &str) -> Result<Option<Trouble>, SyncError> {
         let now = self.bridge.clock.now();
         let question = Question::ById(Entity::Person, crm_id.to_owned());
-        match self.bridge.connector.ask_in_background(question).await {
-            Ok(found) if found.records.is_empty() => self.really_gone(crm_id, now).await,
+        let trouble = match self.bridge.connector.ask_in_background(question).await {
+            Ok(found) if found.records.is_empty() => {
+                return self.really_gone(crm_id, now).await.map(|()| None);
+            }
             Ok(found) if found.records.iter().all(|record| record.id.as_deref() == Some(crm_id)) => {
-                self.take(&found.records, now).await
+                return self.take(&found.records, now).await.map(|()| None);
             }
-            Err(trouble) if trouble.concerns_all() => Err(trouble.into()),
-            Ok(_) | Err(_) if self.copies() => {
-                Ok(self.sync.store.remove_rows(vec![crm_id.to_owned()]).await?)
-            }
-            Ok(_) | Err(_) => Ok(()),
+            Ok(_) => Trouble::OtherRecord,
+            Err(trouble) => trouble,
+        };
+        if !self.is_its_own(trouble).await {
+            return Err(trouble.into());
         }
+        self.is_in_doubt(crm_id).await?;
+        Ok(Some(trouble))
     }
 }

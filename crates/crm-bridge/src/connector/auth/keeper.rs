@@ -29,6 +29,8 @@ const LEASE_WAIT_TRIES: u32 = 100;
 const LEASE_WAIT_MS: u64 = 100;
 /// After a refusal nobody asks for a token again for so long.
 const REST_MS: i64 = 30_000;
+/// For so long a refusal of one record does not renew the token, after a new one has not helped.
+const IN_VAIN_MS: i64 = 600_000;
 /// A token is renewed when a tenth of its life is left, at most five minutes before its end.
 const EARLY_MS_MAX: i64 = 300_000;
 
@@ -55,6 +57,8 @@ struct State {
     /// Hash of the access token that the CRM did not accept last, so that it is not taken from another process again.
     refused_token: Option<String>,
     generation: u64,
+    /// When a token just given was refused as well.
+    in_vain: Option<Timestamp>,
 }
 
 #[derive(Clone)]
@@ -137,10 +141,12 @@ impl Keeper {
         }
     }
 
-    /// The CRM has refused what had this generation. None if there is nothing newer to try.
+    /// The CRM has refused what had this generation. None if there is nothing newer to try, or if a request about one record was
+    /// refused that a new token has not helped a short while ago.
     pub(in crate::connector) async fn after_refusal(
         &self,
         generation: u64,
+        about_one: bool,
         means: &Means<'_>,
     ) -> Result<Option<Credentials>, Failure> {
         if !self.has_token() {
@@ -150,10 +156,19 @@ impl Keeper {
         if let Some(held) = state.held.clone().filter(|held| held.generation > generation) {
             return self.with(&held).map(Some);
         }
+        let in_vain = state.in_vain.is_some_and(|at| self.clock.now().since_ms(at) < IN_VAIN_MS);
+        if about_one && in_vain && state.held.is_some() {
+            return Ok(None);
+        }
         if let Some(held) = state.held.take() {
             state.refused_token = Some(hash(held.token.expose()));
         }
         self.renew(&mut state, means).await.map(Some)
+    }
+
+    /// A token just given was refused as well, so it was not the token.
+    pub(in crate::connector) async fn renewed_in_vain(&self) {
+        self.state.lock().await.in_vain = Some(self.clock.now());
     }
 
     fn has_token(&self) -> bool {

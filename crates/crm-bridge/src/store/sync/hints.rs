@@ -103,24 +103,41 @@ impl SyncStore {
     }
 
     /// A hint could not be followed and is due again then; after `attempts_max` it is dropped, because reconciliation
-    /// finds what was missed.
+    /// finds what was missed. True if it was dropped.
     ///
     /// # Errors
     /// [`DbError`].
-    pub async fn hint_failed(&self, hint: Hint, due_at: Timestamp, attempts_max: i64) -> Result<(), DbError> {
+    pub async fn hint_failed(
+        &self,
+        hint: Hint,
+        due_at: Timestamp,
+        attempts_max: i64,
+    ) -> Result<bool, DbError> {
         self.database
             .write(move |conn| {
                 let this = hints::table.filter(hints::crm_id.eq(&hint.crm_id));
-                if hint.attempts + 1 >= attempts_max {
+                let is_dropped = hint.attempts + 1 >= attempts_max;
+                if is_dropped {
                     diesel::delete(this).execute(conn)?;
                 } else {
                     diesel::update(this)
                         .set((hints::due_at.eq(due_at.ms()), hints::attempts.eq(hint.attempts + 1)))
                         .execute(conn)?;
                 }
-                Ok(())
+                Ok(is_dropped)
             })
             .await
+    }
+
+    /// How many of those that wait have failed already.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn hints_failing(&self) -> Result<i64, DbError> {
+        let failing = |conn: &mut db_kit::AnyConnection| {
+            Ok(hints::table.filter(hints::attempts.gt(0)).count().get_result(conn)?)
+        };
+        self.database.read(failing).await
     }
 
     /// How many records wait to be fetched again.

@@ -96,6 +96,7 @@ impl Feed {
 
 type FeedRow = (
     String,
+    String,
     Option<String>,
     Option<i64>,
     Option<i64>,
@@ -109,8 +110,9 @@ type FeedRow = (
     String,
 );
 
-fn feed_of(row: FeedRow) -> Feed {
+fn feed_of(row: FeedRow) -> (String, Feed) {
     let (
+        name,
         phase,
         mark,
         since,
@@ -125,7 +127,7 @@ fn feed_of(row: FeedRow) -> Feed {
         plan,
     ) = row;
     let instant = |ms: Option<i64>| ms.map(Timestamp::from_ms);
-    Feed {
+    let feed = Feed {
         phase: if phase == "first" { Phase::First } else { Phase::Delta },
         mark,
         since: instant(since),
@@ -138,8 +140,41 @@ fn feed_of(row: FeedRow) -> Feed {
         expected,
         pass,
         plan,
-    }
+    };
+    (name, feed)
 }
+
+type FeedColumns = (
+    feeds::name,
+    feeds::phase,
+    feeds::mark,
+    feeds::since,
+    feeds::newest,
+    feeds::run_started_at,
+    feeds::ended_well_at,
+    feeds::trouble,
+    feeds::trouble_at,
+    feeds::records,
+    feeds::expected,
+    feeds::pass,
+    feeds::plan,
+);
+
+const COLUMNS: FeedColumns = (
+    feeds::name,
+    feeds::phase,
+    feeds::mark,
+    feeds::since,
+    feeds::newest,
+    feeds::run_started_at,
+    feeds::ended_well_at,
+    feeds::trouble,
+    feeds::trouble_at,
+    feeds::records,
+    feeds::expected,
+    feeds::pass,
+    feeds::plan,
+);
 
 impl SyncStore {
     /// A store on that database, which has been brought up to date with [`MIGRATIONS`].
@@ -174,25 +209,22 @@ impl SyncStore {
         let name = name.to_owned();
         self.database
             .read(move |conn| {
-                let row = feeds::table
-                    .filter(feeds::name.eq(&name))
-                    .select((
-                        feeds::phase,
-                        feeds::mark,
-                        feeds::since,
-                        feeds::newest,
-                        feeds::run_started_at,
-                        feeds::ended_well_at,
-                        feeds::trouble,
-                        feeds::trouble_at,
-                        feeds::records,
-                        feeds::expected,
-                        feeds::pass,
-                        feeds::plan,
-                    ))
-                    .first::<FeedRow>(conn)
-                    .optional()?;
-                Ok(row.map(feed_of))
+                let row = feeds::table.filter(feeds::name.eq(&name)).select(COLUMNS);
+                let row = row.first::<FeedRow>(conn).optional()?;
+                Ok(row.map(|row| feed_of(row).1))
+            })
+            .await
+    }
+
+    /// All feeds that ever began, by name.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn feeds(&self) -> Result<Vec<(String, Feed)>, DbError> {
+        self.database
+            .read(|conn| {
+                let rows = feeds::table.order(feeds::name).select(COLUMNS).load::<FeedRow>(conn)?;
+                Ok(rows.into_iter().map(feed_of).collect())
             })
             .await
     }
