@@ -64,18 +64,41 @@ const AFTER_BEGINNING_MIN: usize = 12;
 /// Whether there is a long mixture of capital, small letters and digits in one piece, or a piece with a known beginning.
 pub(super) fn has_key(text: &str) -> bool {
     let known = |word: &str| {
-        let first_two = word.as_bytes().first_chunk::<2>();
         word.len() >= PIECE_MIN
-            && BEGINNINGS.iter().filter(|beginning| beginning.as_bytes().first_chunk() == first_two).any(
-                |beginning| {
-                    word.strip_prefix(beginning)
-                        .is_some_and(|rest| rest.len() >= AFTER_BEGINNING_MIN || *beginning == "-----BEGIN")
-                },
-            )
+            && may_begin(word)
+            && BEGINNINGS.iter().any(|beginning| {
+                word.strip_prefix(beginning)
+                    .is_some_and(|rest| rest.len() >= AFTER_BEGINNING_MIN || *beginning == "-----BEGIN")
+            })
     };
     text.split_whitespace().any(known)
         || text.len() >= BASE64_CHARS_MIN
             && text.split(|c: char| !(c.is_ascii_alphanumeric() || "+/=_-".contains(c))).any(is_mixed)
+}
+
+/// Whether one of the beginnings has the first two bytes of that word.
+fn may_begin(word: &str) -> bool {
+    const PAIRS: [u64; 16] = {
+        let mut pairs = [0; 16];
+        let mut i = 0;
+        while i < BEGINNINGS.len() {
+            let (place, bit) = pair_of(BEGINNINGS[i].as_bytes());
+            pairs[place] |= bit;
+            i += 1;
+        }
+        pairs
+    };
+    let (place, bit) = pair_of(word.as_bytes());
+    PAIRS.get(place).is_some_and(|bits| bits & bit != 0)
+}
+
+/// Place and bit of the first two bytes among 1,024.
+const fn pair_of(bytes: &[u8]) -> (usize, u64) {
+    let (first, second) = match bytes {
+        [first, second, ..] => (*first as usize, *second as usize),
+        _ => (0, 0),
+    };
+    (first % 16, 1 << (second % 64))
 }
 
 fn is_mixed(run: &str) -> bool {

@@ -62,28 +62,43 @@ struct Outline {
     letters: usize,
     /// The longest run without a blank, in bytes.
     longest_piece: usize,
-    /// How often there is `eyJ`, with which web tokens begin.
-    token_beginnings: usize,
     /// Whether there is a `{`.
     has_brace: bool,
 }
+
+/// What each byte adds to an outline, 16 bits each: digits, capitals, letters, braces.
+const CLASSES: [u64; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0_u8;
+    while byte < 0x80 {
+        classes[byte as usize] = byte.is_ascii_digit() as u64
+            | (byte.is_ascii_uppercase() as u64) << 16
+            | (byte.is_ascii_alphabetic() as u64) << 32
+            | ((byte == b'{') as u64) << 48;
+        byte += 1;
+    }
+    classes
+};
 
 impl Outline {
     fn of(text: &str) -> Self {
         let mut outline = Self { bytes: text.len(), ..Self::default() };
         let mut piece = 0;
         let mut is_ascii = true;
-        let mut last = [0_u8; 2];
-        for byte in text.bytes() {
-            outline.digits += usize::from(byte.is_ascii_digit());
-            outline.capitals += usize::from(byte.is_ascii_uppercase());
-            outline.letters += usize::from(byte.is_ascii_alphabetic());
-            outline.token_beginnings += usize::from(byte == b'J' && last == *b"ey");
-            outline.has_brace |= byte == b'{';
-            is_ascii &= byte.is_ascii();
-            piece = if byte == b' ' { 0 } else { piece + 1 };
-            outline.longest_piece = outline.longest_piece.max(piece);
-            last = [last[1], byte];
+        for some in text.as_bytes().chunks(usize::from(u16::MAX)) {
+            let mut sums = 0;
+            for byte in some {
+                sums += CLASSES[usize::from(*byte)];
+                is_ascii &= byte.is_ascii();
+                piece = if *byte == b' ' { 0 } else { piece + 1 };
+                outline.longest_piece = outline.longest_piece.max(piece);
+            }
+            let [digits, capitals, letters, braces] =
+                [0, 16, 32, 48].map(|shift| usize::try_from(sums >> shift & 0xFFFF).unwrap_or(usize::MAX));
+            outline.digits += digits;
+            outline.capitals += capitals;
+            outline.letters += letters;
+            outline.has_brace |= braces > 0;
         }
         if !is_ascii {
             outline.digits = text.chars().filter(|letter| digit(*letter).is_some()).count();
@@ -106,7 +121,12 @@ const LOOKS: [Look; 9] = [
         found: accounts::has_iban,
     },
     Look { shape: Shape::CardNumber, possible: |o| o.digits >= 13, found: accounts::has_card_number },
-    Look { shape: Shape::WebToken, possible: |o| o.token_beginnings >= 2, found: keys::has_web_token },
+    // `eyJ` stands in it twice.
+    Look {
+        shape: Shape::WebToken,
+        possible: |o| o.capitals >= 2 && o.longest_piece >= 8,
+        found: keys::has_web_token,
+    },
     Look {
         shape: Shape::HexKey,
         possible: |o| o.longest_piece >= keys::HEX_CHARS_MIN,

@@ -75,7 +75,7 @@ static WORDS: LazyLock<HashMap<&'static str, Token>> = LazyLock::new(|| {
 static SEEN: LazyLock<[u64; 32]> = LazyLock::new(|| {
     let mut seen = [0; 32];
     for word in WORDS.keys() {
-        let (place, bit) = bit_of(word);
+        let (place, bit) = bit_of(word.as_bytes());
         if let Some(bits) = seen.get_mut(place) {
             *bits |= bit;
         }
@@ -83,14 +83,13 @@ static SEEN: LazyLock<[u64; 32]> = LazyLock::new(|| {
     seen
 });
 
-fn may_be_known(word: &str) -> bool {
+fn may_be_known(word: &[u8]) -> bool {
     let (place, bit) = bit_of(word);
     SEEN.get(place).is_some_and(|bits| bits & bit != 0)
 }
 
 /// Place and bit of a word among 2,048, by its length, its first bytes and its last.
-fn bit_of(word: &str) -> (usize, u64) {
-    let bytes = word.as_bytes();
+fn bit_of(bytes: &[u8]) -> (usize, u64) {
     let byte = |place: usize| bytes.get(place).map_or(0, |byte| usize::from(byte.to_ascii_lowercase()));
     let mixed = byte(0) * 31 + byte(1) * 131 + byte(bytes.len().saturating_sub(1)) * 517 + bytes.len() * 7;
     (mixed / 64 % 32, 1 << (mixed % 64))
@@ -108,17 +107,17 @@ pub(super) fn has_money(text: &str) -> bool {
 /// ASCII only the letters of Western Europe (U+00C0 to U+00FF, whose first byte is C3): they are in no such word and no sign.
 fn may_name_currency(text: &str) -> bool {
     let is_plain = !text.bytes().any(|byte| byte == b'$' || (byte >= 0xC0 && byte != 0xC3));
-    !is_plain || text.split(|letter: char| !letter.is_ascii_alphabetic()).any(is_currency)
+    !is_plain || text.as_bytes().split(|byte| !byte.is_ascii_alphabetic()).any(is_currency)
 }
 
 /// Whether a word of ASCII letters is one.
-fn is_currency(word: &str) -> bool {
+fn is_currency(word: &[u8]) -> bool {
     if word.is_empty() || !may_be_known(word) {
         return false;
     }
     let mut lower = [0; Word::MAX];
     let Some(lower) = lower.get_mut(..word.len()) else { return false };
-    lower.copy_from_slice(word.as_bytes());
+    lower.copy_from_slice(word);
     lower.make_ascii_lowercase();
     let token = std::str::from_utf8(lower).ok().and_then(|word| WORDS.get(word));
     matches!(token, Some(Token::Currency(_)))
@@ -309,7 +308,7 @@ impl Word {
             .get(..self.count)
             .and_then(|bytes| std::str::from_utf8(bytes).ok())
             .unwrap_or_default();
-        let known = if self.too_long || !may_be_known(word) { None } else { WORDS.get(word) };
+        let known = if self.too_long || !may_be_known(word.as_bytes()) { None } else { WORDS.get(word) };
         Some(known.copied().unwrap_or(Token::Other))
     }
 }
