@@ -6,7 +6,9 @@
 //! an entry of which it does not say so any more is passed over.
 
 use db_kit::{AnyConnection, DbError, on_both};
+use diesel::declare_sql_function;
 use diesel::prelude::*;
+use diesel::sql_types::Binary;
 
 use super::mirror::by_many;
 use super::schema::{mirror_addresses, mirror_blocks};
@@ -33,14 +35,20 @@ pub(super) fn gather(conn: &mut AnyConnection, entries: &[Entry]) -> Result<(), 
     insert_block(conn, number, None, entries)
 }
 
+#[declare_sql_function]
+extern "SQL" {
+    /// Bytes of a binary value.
+    fn length(bytes: Binary) -> Integer;
+}
+
 /// How many entries are in all blocks.
 fn gathered(conn: &mut AnyConnection) -> Result<i64, DbError> {
-    let last: Option<(i64, Vec<u8>)> = mirror_blocks::table
+    let last: Option<(i64, i32)> = mirror_blocks::table
         .order(mirror_blocks::number.desc())
-        .select((mirror_blocks::number, mirror_blocks::entries))
+        .select((mirror_blocks::number, length(mirror_blocks::entries)))
         .first(conn)
         .optional()?;
-    Ok(last.map_or(0, |(number, entries)| number.saturating_add(count(entries.len() / ENTRY_BYTES))))
+    Ok(last.map_or(0, |(number, bytes)| number.saturating_add(i64::from(bytes) / count(ENTRY_BYTES))))
 }
 
 fn insert_block(

@@ -4,6 +4,8 @@
 //! kept up at random places, which is what makes copies of large bases slow and large in memory. The index is made, and the
 //! hashes are sorted ([`addresses`]), once, when the copy is complete; until then the copy answers nothing.
 
+use std::collections::{BTreeSet, HashMap};
+
 use db_kit::{AnyConnection, DbError, on_both};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -75,7 +77,7 @@ impl SyncStore {
         self.database
             .write(move |conn| {
                 let policy = policy_number(conn, &policy_hash)?;
-                let entries = append(conn, rows, policy, feed.pass)?;
+                let entries = append(conn, rows, policy, feed.pass, &HashMap::new())?;
                 addresses::gather(conn, &entries)?;
                 set_feed_in(conn, &name, &feed)
             })
@@ -133,9 +135,15 @@ impl SyncStore {
             .write(move |conn| {
                 let policy = policy_number(conn, &policy_hash)?;
                 let ids: Vec<&str> = rows.iter().map(|row| row.crm_id.as_str()).collect();
-                remove(conn, &ids)?;
-                let entries = append(conn, rows, policy, pass)?;
-                addresses::add(conn, entries)?;
+                let before = take_out(conn, &ids)?;
+                // Who has the same addresses as before is found as before.
+                let places = before.iter().map(|row| (row.crm_id.clone(), row.position)).collect();
+                let old: BTreeSet<Entry> = before.iter().flat_map(TakenOut::entries).collect();
+                let new = append(conn, rows, policy, pass, &places)?.into_iter().collect();
+                for entry in old.difference(&new) {
+                    addresses::take_away(conn, *entry)?;
+                }
+                addresses::add(conn, new.difference(&old).copied().collect())?;
                 match progress {
                     Some((name, feed)) => set_feed_in(conn, &name, &feed),
                     None => Ok(()),
@@ -152,7 +160,10 @@ impl SyncStore {
         self.database
             .write(move |conn| {
                 let ids: Vec<&str> = crm_ids.iter().map(String::as_str).collect();
-                remove(conn, &ids)
+                for entry in take_out(conn, &ids)?.iter().flat_map(TakenOut::entries) {
+                    addresses::take_away(conn, entry)?;
+                }
+                Ok(())
             })
             .await
     }
@@ -273,13 +284,23 @@ fn keep_the_newer(conn: &mut AnyConnection) -> Result<(), DbError> {
 /// statement begins to change aside, so few large statements are better than many small ones.
 const AT_A_TIME: usize = 200;
 
-/// Answers by what the rows are found.
-fn append(conn: &mut AnyConnection, rows: Vec<Row>, policy: i64, pass: i64) -> Result<Vec<Entry>, DbError> {
+/// Appends rows, or puts them in their old place if they had one. Answers by what they are found.
+fn append(
+    conn: &mut AnyConnection,
+    rows: Vec<Row>,
+    policy: i64,
+    pass: i64,
+    places: &HashMap<String, i64>,
+) -> Result<Vec<Entry>, DbError> {
     let last: Option<i64> = mirror::table.select(diesel::dsl::max(mirror::position)).first(conn)?;
-    let first = last.unwrap_or(0) + 1;
+    let mut last = last.max(places.values().max().copied()).unwrap_or(0);
     let mut entries = Vec::with_capacity(rows.len() * 2);
     let mut values = Vec::with_capacity(rows.len());
-    for (position, row) in (first..).zip(rows) {
+    for row in rows {
+        let position = places.get(&row.crm_id).copied().unwrap_or_else(|| {
+            last += 1;
+            last
+        });
         entries.extend(row.addresses.iter().map(|address| (address.0, position)));
         let packed = row.packed_addresses();
         values.push((
@@ -314,20 +335,35 @@ pub(super) fn by_many<T>(values: Vec<T>) -> (Vec<[T; AT_A_TIME]>, Vec<T>) {
     }
 }
 
-fn remove(conn: &mut AnyConnection, crm_ids: &[&str]) -> Result<(), DbError> {
+/// A row that is not there any more.
+struct TakenOut {
+    crm_id: String,
+    position: i64,
+    addresses: Vec<u8>,
+}
+
+impl TakenOut {
+    fn entries(&self) -> impl Iterator<Item = Entry> {
+        unpacked(&self.addresses).map(|address| (address, self.position))
+    }
+}
+
+/// Deletes the rows of customers; by what they are found stays.
+fn take_out(conn: &mut AnyConnection, crm_ids: &[&str]) -> Result<Vec<TakenOut>, DbError> {
+    let mut taken_out = Vec::with_capacity(crm_ids.len());
     // SQLite binds at most 32,766 values; pages are far smaller, but nobody has to know.
     for ids in crm_ids.chunks(1_000) {
-        let rows: Vec<(i64, Vec<u8>)> = mirror::table
+        let rows: Vec<(String, i64, Vec<u8>)> = mirror::table
             .filter(mirror::crm_id.eq_any(ids))
-            .select((mirror::position, mirror::addresses))
+            .select((mirror::crm_id, mirror::position, mirror::addresses))
             .load(conn)?;
-        for (position, addresses) in &rows {
-            for address in unpacked(addresses) {
-                addresses::take_away(conn, (address, *position))?;
-            }
-        }
-        let positions = rows.iter().map(|(position, _)| *position);
+        let positions = rows.iter().map(|(_, position, _)| *position);
         diesel::delete(mirror::table.filter(mirror::position.eq_any(positions))).execute(conn)?;
+        taken_out.extend(rows.into_iter().map(|(crm_id, position, addresses)| TakenOut {
+            crm_id,
+            position,
+            addresses,
+        }));
     }
-    Ok(())
+    Ok(taken_out)
 }
