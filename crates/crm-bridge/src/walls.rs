@@ -53,6 +53,8 @@ walls! {
     Names "names" "The name of a member is remembered only if it is short and plain.",
     Echo "echo" "An answer to a question for one record must be about that record.",
     Hit "hit" "Somebody is found only if the record really has the address that was looked up.",
+    Living "living" "Somebody whom the CRM marks as deleted or merged is not found; of a merged record it is the one who stays.",
+    Tombstone "tombstone" "Of a record that the CRM marks as deleted or merged no value is taken, whoever finds it.",
     Type "type" "A value must be of the type that the policy says; nothing passes as it is.",
     Tripwire "tripwire" "A text that looks like a bank account, a payment card, money or a key is withheld, whatever its field.",
     Identity "identity" "A card is made only of the record whose id the customer has.",

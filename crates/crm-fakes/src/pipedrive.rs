@@ -202,10 +202,11 @@ fn search(call: &Call, world: &World) -> Answer {
         });
         (fields.contains("email") && mail) || (fields.contains("phone") && phone)
     };
-    let deals = world.switch.take(Fault::EmbedDeals);
+    let (deals, lags) = (world.switch.take(Fault::EmbedDeals), world.switch.take(Fault::SearchLags));
     let items: Vec<Value> = world.read(|people| {
         let limit = call.number("limit").unwrap_or(100).min(PAGE_MAX);
-        let hits = people.living().filter(|person| hit(person)).take(limit);
+        let there = people.persons.iter().filter(|person| lags || person.gone.is_none());
+        let hits = there.filter(|person| hit(person)).take(limit);
         hits.map(|person| {
             let organization = people.company_of(person).map(|company| {
                 json!({ "id": organization_id(company.number), "name": company.name, "address": company.city })

@@ -29,6 +29,8 @@ pub enum Fault {
     Slow,
     /// The record that a merge leaves does not list the old ids.
     MergesUntold,
+    /// The search still finds whom a deletion or a merge has taken.
+    SearchLags,
 }
 
 #[derive(Debug, Default)]

@@ -265,7 +265,7 @@ async fn current(bridge: &Bridge, crm_id: &str) -> Result<Current, Trouble> {
             let record = there.record().ok_or(Trouble::Empty)?;
             Current::Values(bridge.type_record(record), bridge.clock.now())
         }
-        Place::With(id) => Current::MergedInto(id),
+        Place::With(id, _) => Current::MergedInto(id),
         Place::Gone => Current::Gone,
     })
 }

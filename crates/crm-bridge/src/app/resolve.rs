@@ -1,5 +1,7 @@
 //! Who is this? A mail address or a phone number becomes an opaque reference.
 
+use std::collections::BTreeSet;
+
 use audit_log::Event;
 use bridge_contract::{
     CANDIDATES_MAX, CustomerRef, Grant, Purpose, ResolveAnswer, ResolveOutcome, ResolveQuestion, Version,
@@ -8,9 +10,11 @@ use bridge_contract::{
 use service_kit::Personal;
 
 use super::copied::Copied;
-use super::{Bridge, BridgeError, exit};
-use crate::connector::ask::Question;
+use super::whereabouts::{self, Place, There};
+use super::{Bridge, BridgeError, Readings, exit};
+use crate::connector::ask::{Priority, Question};
 use crate::connector::projection::Record;
+use crate::connector::trouble::Trouble;
 use crate::policy::value::{normal_email, normal_phone};
 use crate::store::Person;
 use crate::store::audit::TICKET_SERVICE;
@@ -97,8 +101,8 @@ async fn look_up_one(
         let event = looked_up(bridge, (operator, ticket), look_up);
         return remember_copied(bridge, ticket, address, copied, event).await;
     }
-    let found = match bridge.connector.ask(question).await {
-        Ok(found) => found,
+    let people = match people(bridge, question, look_up).await {
+        Ok(people) => people,
         Err(trouble) => {
             let event = looked_up(bridge, (operator, ticket), look_up);
             if let Some(copied) = bridge.copied_at(&address).await {
@@ -108,14 +112,12 @@ async fn look_up_one(
             return if refs.is_empty() { Err(BridgeError::CrmUnavailable(trouble)) } else { Ok(refs) };
         }
     };
-    let hits = hits(bridge, &found.records, look_up);
-    let people =
-        hits.iter().map(|(crm_id, _)| Ok(Person { crm_id: crm_id.clone(), new_ref: new_ref(bridge)? }));
+    let (ids, readings): (Vec<String>, Vec<Readings>) = people.into_iter().unzip();
+    let people = ids.into_iter().map(|crm_id| Ok(Person { crm_id, new_ref: new_ref(bridge)? }));
     let people = people.collect::<Result<Vec<_>, BridgeError>>()?;
     let event = looked_up(bridge, (operator, ticket), look_up);
     let now = event.at;
     let sealer = bridge.clone();
-    let readings: Vec<_> = hits.iter().map(|(_, record)| bridge.type_record(record)).collect();
     let seal =
         move |position: usize, customer_ref: &str| sealer.seal(readings.get(position)?, customer_ref, now);
     Ok(bridge.store.record_answer(source, ticket, address, people, seal, event).await?)
@@ -152,6 +154,41 @@ async fn remember_copied(
         sealer.seal(readings, customer_ref, *as_of)
     };
     Ok(bridge.store.record_answer(source, ticket, address, people, seal, event).await?)
+}
+
+/// Those who are behind an address, by the CRM's id, with what a card shows of them.
+async fn people(
+    bridge: &Bridge,
+    question: Question,
+    look_up: &LookUp,
+) -> Result<Vec<(String, Readings)>, Trouble> {
+    let found = bridge.connector.ask(question).await?;
+    let mut people: Vec<(String, Readings)> = Vec::new();
+    for (id, record) in hits(bridge, &found.records, look_up) {
+        if record.is_there() || !bridge.walls.stands(Wall::Living) {
+            people.push((id, bridge.type_record(record)));
+            continue;
+        }
+        // A search may know somebody for longer than the CRM has them.
+        let Some(into) = &record.merged_into else { continue };
+        if let Some((id, stays)) = who_stays(bridge, into).await? {
+            people.extend(stays.record().map(|record| (id, bridge.type_record(record))));
+        }
+    }
+    let mut known = BTreeSet::new();
+    people.retain(|(id, _)| known.insert(id.clone()));
+    Ok(people)
+}
+
+/// Whoever has taken in a record that was merged into that one; none if the CRM can't tell of anybody who is there.
+async fn who_stays(bridge: &Bridge, into: &str) -> Result<Option<(String, There)>, Trouble> {
+    match whereabouts::of(bridge, into, Priority::LookUp).await {
+        Ok(Place::Here(there)) => Ok(Some((into.to_owned(), there))),
+        Ok(Place::With(id, there)) => Ok(Some((id, there))),
+        Ok(Place::Gone) => Ok(None),
+        Err(trouble) if trouble.concerns_all() => Err(trouble),
+        Err(_) => Ok(None),
+    }
 }
 
 /// The records that really have the address. CRMs search fuzzily, by prefix, or not at all.

@@ -22,7 +22,7 @@ pub(super) enum Place {
     /// In the record of the id that was asked for.
     Here(There),
     /// In the record of another, who has this id.
-    With(String),
+    With(String, There),
     /// Nowhere any more.
     Gone,
 }
@@ -55,7 +55,7 @@ pub(super) async fn of(bridge: &Bridge, crm_id: &str, priority: Priority) -> Res
         match word(bridge, &here, priority).await? {
             Word::Gone => return Ok(Place::Gone),
             Word::Here(there) if passed.is_empty() => return Ok(Place::Here(there)),
-            Word::Here(_) => return Ok(Place::With(here)),
+            Word::Here(there) => return Ok(Place::With(here, there)),
             Word::MergedInto(into) => passed.push(std::mem::replace(&mut here, into)),
         }
         if passed.contains(&here) {

@@ -4,6 +4,7 @@
 pub mod ask;
 pub mod auth;
 mod background;
+mod buried;
 pub mod client;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -42,7 +43,7 @@ use self::limiter::Limiter;
 use self::plans::Plans;
 use self::profile::operation::Gives;
 use self::profile::{Operation, Profile, Purpose, Shape};
-use self::projection::{KeyWatch, Page, Plan, Record, read_list, read_one};
+use self::projection::{KeyWatch, Plan, Record, read_list, read_one};
 pub use self::settings::{Settings, SettingsGiven};
 use self::trouble::{Failure, Trouble};
 use crate::policy::{Entity, Policy};
@@ -467,7 +468,8 @@ impl Inner {
             if !answers(question, record.as_ref()) && self.line.walls.stands(Wall::Echo) {
                 return Err(Trouble::OtherRecord);
             }
-            return Ok(Found { records: record.into_iter().collect(), ..found });
+            let records = record.into_iter().map(|record| record.buried(self.line.walls)).collect();
+            return Ok(Found { records, ..found });
         }
         let page = read_list(&answer, plan, shape, &self.line.watch, self.line.walls)?;
         let errand = self.line.errand(operation, shape);
@@ -476,7 +478,7 @@ impl Inner {
         let capped = next.as_ref().zip(cap).is_some_and(|(next, cap)| next.records_before() >= cap);
         let next_time = page::for_next_time(&errand, question, &page, &answered)?.filter(|_| next.is_none());
         let total = page.total.or(found.total);
-        let Page { records, .. } = page;
+        let records = page.records.into_iter().map(|record| record.buried(self.line.walls)).collect();
         Ok(Found { records, total, next: next.filter(|_| !capped), next_time, capped, ..found })
     }
 

@@ -12,6 +12,7 @@ mod crm_in_trouble;
 mod followed;
 mod following;
 mod following_troubles;
+mod gone;
 mod grants;
 mod leaks;
 mod lookups;

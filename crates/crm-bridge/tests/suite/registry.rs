@@ -17,7 +17,7 @@ type People = Arc<Mutex<BTreeMap<String, Value>>>;
 pub(crate) struct Registry {
     pub(crate) crm: WireCrm,
     /// The file of its profile.
-    profile: String,
+    pub(crate) profile: String,
     people: People,
     _folder: TempDir,
 }

@@ -10,12 +10,13 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::super::resolve::new_ref;
+use super::super::whereabouts::{self, Place};
 use super::keys::{Caller, Scope};
 use super::tickets::{check_customer_id, miss};
 use super::{CrmApi, CrmError};
-use crate::connector::ask::Question;
+use crate::connector::ask::Priority;
+use crate::connector::trouble::Trouble;
 use crate::deliver::orders::OrderTrouble;
-use crate::policy::Entity;
 use crate::store::Person;
 use crate::store::crm_keys::{NewOrder, Order};
 
@@ -130,17 +131,18 @@ async fn customer(api: &CrmApi, caller: &Caller, customer_id: &str) -> Result<Cu
     if let Some((customer_ref, false)) = found {
         return Ok(customer_ref);
     }
-    let answer = bridge.connector.ask(Question::ById(Entity::Person, customer_id.to_owned())).await;
-    let there = match answer {
-        Ok(found) => found.records.iter().any(|record| record.id.as_deref() == Some(customer_id)),
+    // Whoever is marked as deleted is not there, and of a merged record it is the one who stays.
+    let crm_id = match whereabouts::of(bridge, customer_id, Priority::LookUp).await {
+        Ok(Place::Here(_)) => customer_id.to_owned(),
+        Ok(Place::With(id, _)) => id,
+        Ok(Place::Gone) | Err(Trouble::MergeLoop) => {
+            miss(api, caller, customer_id);
+            return Err(CrmError::CustomerUnknown);
+        }
         Err(trouble) => return Err(CrmError::CrmUnavailable(trouble)),
     };
-    if !there {
-        miss(api, caller, customer_id);
-        return Err(CrmError::CustomerUnknown);
-    }
     let new_ref = new_ref(bridge).map_err(|_| CrmError::Internal("customer reference"))?;
-    let person = Person { crm_id: customer_id.to_owned(), new_ref };
+    let person = Person { crm_id, new_ref };
     Ok(bridge.store.record_customer(source, person, bridge.clock.now()).await?)
 }
 

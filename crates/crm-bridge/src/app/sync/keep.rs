@@ -162,7 +162,7 @@ impl Run<'_> {
             return Ok(Some(into.to_owned()));
         }
         match whereabouts::of(self.bridge, crm_id, Priority::Sync).await {
-            Ok(Place::With(id)) => Ok(Some(id)),
+            Ok(Place::With(id, _)) => Ok(Some(id)),
             Ok(Place::Here(_) | Place::Gone) => Ok(None),
             Err(trouble) if trouble.concerns_all() => Err(trouble.into()),
             Err(_) => Ok(None),

@@ -194,7 +194,7 @@ both_databases! {
             of("Coupling", "Support ticket 10001 is resolved (now: resolved)", "guichet-2"),
         ]);
         // The CRM is away: nothing is lost.
-        crm.crm.stop(false).await;
+        crm.crm.as_ref().unwrap().stop(false).await;
         crm.tells(10_001, 4, withdrawn(&customer)).await;
         crm.deliver().await;
         assert_eq!(backlog(&crm).await, [Backlog { target: "activity".into(), waiting: 1, dead: 0 }]);

@@ -31,7 +31,7 @@ pub(crate) struct CrmTown {
     pub(crate) crm_api: String,
     pub(crate) desk: Receiver,
     handle: ServerHandle,
-    crm: ServerHandle,
+    crm: Option<ServerHandle>,
     _folder: tempfile::TempDir,
 }
 
@@ -48,6 +48,17 @@ impl CrmTown {
 
     pub(crate) async fn behind(backend: Backend, more: &[(&str, &str)], down: Down) -> Self {
         let (url, crm) = sandbox();
+        let mut town = Self::at(backend, &url, more, down).await;
+        town.crm = Some(crm);
+        town
+    }
+
+    /// Beside the CRM at that address.
+    pub(crate) async fn beside(backend: Backend, url: &str, more: &[(&str, &str)]) -> Self {
+        Self::at(backend, url, more, Down::None).await
+    }
+
+    async fn at(backend: Backend, url: &str, more: &[(&str, &str)], down: Down) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (private, _) = generate_key_pair(&Ids::seeded(service_kit::Clock::system(), 5)).unwrap();
         let key_file = folder.path().join("bridge.pem");
@@ -66,14 +77,14 @@ impl CrmTown {
             ("CRM_API__DELIVERY_ATTEMPTS_MAX", "4"),
         ];
         settings.extend(more);
-        let town = Town::beside(backend, &url, &settings, down).await;
+        let town = Town::beside(backend, url, &settings, down).await;
         let listener = other_way::listener(&town.config, &town.bridge, &town.metrics).unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap();
         let crm_api = format!("http://{}", port.local_addr().unwrap());
         let server = serve(listener, 1, port).unwrap();
         let handle = server.handle();
         tokio::task::spawn_local(server);
-        Self { town, crm_api, desk, handle, crm, _folder: folder }
+        Self { town, crm_api, desk, handle, crm: None, _folder: folder }
     }
 
     /// A key with these scopes: its secret.
@@ -126,7 +137,9 @@ impl CrmTown {
 impl Drop for CrmTown {
     fn drop(&mut self) {
         drop(self.handle.stop(false));
-        drop(self.crm.stop(false));
+        if let Some(crm) = &self.crm {
+            drop(crm.stop(false));
+        }
     }
 }
 

@@ -101,7 +101,7 @@ both_databases! {
         let (id, _) = crm.customer(0, 10_001).await;
         let stranger = crm.town.contacts().await[7]["id"].as_str().unwrap().to_owned();
         crm.desk.always(201, json!({ "version": 1, "ticket": 10_002 }));
-        crm.crm.stop(false).await;
+        crm.crm.as_ref().unwrap().stop(false).await;
         order(&crm, &key, &id, "k1", new_order()).await.expect(201);
         order(&crm, &key, &stranger, "k2", new_order()).await.problem(503, "crm_unavailable");
     }

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::fields::{nothing, one_person};
 use super::measure::Outcome;
+use crate::registry::Registry;
 use crate::support::{Down, Town, WireCrm, json_answer, status_answer};
 use crate::wire::{Wire, people, profile, with_table};
 
@@ -45,6 +46,22 @@ pub(super) async fn stranger_found(down: Down) -> Outcome {
     let crm = one_person(json!({})).await;
     let town = Town::beside(Backend::Sqlite, &crm.url, &[], down).await;
     nobody_else(&town, "bob@x.example").await
+}
+
+pub(super) async fn deleted_customer(down: Down) -> Outcome {
+    let registry = Registry::start().await;
+    registry.has(&["a", "b", "c"]);
+    registry.set("a", "archived", json!(true));
+    registry.merged(&["b", "c"]);
+    let town = registry.town(Backend::Sqlite, down).await;
+    for (ticket, email) in [(1, "a@x.example"), (2, "b@x.example")] {
+        let (_, answer) = town.resolve(ticket, json!({ "email": email })).await;
+        let Some(customer_ref) = answer["outcome"]["customer_ref"].as_str() else { continue };
+        let (_, card) = town.card(ticket, customer_ref, ViewerRole::Supervisor).await;
+        let shown = ["Person a", "Person b"].iter().any(|name| card.to_string().contains(name));
+        nothing(shown, || format!("the card of somebody who is not there any more: {card}"))?;
+    }
+    Ok(())
 }
 
 pub(super) async fn other_record(down: Down) -> Outcome {

@@ -66,6 +66,8 @@ leaks! {
         "A customer found by an address that was written to change the question to the CRM.",
     stranger_found [Hit Exit] asking
         "A customer who does not have the address, from a CRM that searches loosely.",
+    deleted_customer [Living Tombstone] asking
+        "Somebody whom the CRM counts as deleted or merged and still finds, shown beside a new ticket.",
     other_record [Echo Identity] asking
         "The record of another customer than the one who was asked for.",
     redirected [Redirect Hosts Private] asking

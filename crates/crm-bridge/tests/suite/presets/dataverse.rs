@@ -92,6 +92,31 @@ fn a_merged_contact_of_dataverse_names_the_one_that_it_was_merged_into() {
 }
 
 #[test]
+fn a_merged_contact_whom_a_search_of_dataverse_finds_is_the_one_who_stays() {
+    block_on(async {
+        // A search without a word on the state finds the inactive ones, too.
+        let name = altered(
+            "dataverse",
+            &[
+                ("\"https://login.microsoftonline.com/{tenant}/", "\"/{tenant}/"),
+                ("statecode eq 0 and (emailaddress1", "(emailaddress1"),
+            ],
+        );
+        let (stage, script) = Stage::set(Preset { name, ..preset() }).await;
+        let stays = stage.matched(1, stage.crm.person(MERGED_INTO).email()).await;
+        let merged = stage.crm.person(MERGED);
+        assert_eq!(stage.matched(2, merged.email()).await, stays);
+        let (_, card) = stage.card(2, &stays, ViewerRole::Supervisor).await;
+        assert!(!card.to_string().contains(merged.email()), "{card}");
+        // The one who stays is deleted, so nobody stays.
+        stage.crm.change(MERGED_INTO, |person| person.gone = Some(Gone::Deleted));
+        let (_, body) = stage.resolve(3, json!({ "email": merged.email() })).await;
+        assert_eq!(body["outcome"]["kind"], "none", "{body}");
+        stage.nothing_came_through(&script).await;
+    });
+}
+
+#[test]
 fn a_next_page_at_another_host_is_not_asked_for() {
     block_on(async {
         let (stage, script) = Stage::set(preset()).await;

@@ -2,7 +2,7 @@
 
 use crm_bridge::connector::ask::Question;
 use crm_bridge::policy::Entity;
-use crm_fakes::people::DELETED;
+use crm_fakes::people::{DELETED, MERGED};
 use crm_fakes::pipedrive::{Pipedrive, id};
 use crm_fakes::switch::Fault;
 use db_kit::testing::block_on;
@@ -93,6 +93,28 @@ fn trouble_with_pipedrive_has_a_reason_even_if_it_comes_as_200() {
         stage.matched(16, stage.crm.person(16).email()).await;
         let (_, body) = stage.resolve(18, json!({ "email": "nobody@else.example" })).await;
         assert_eq!(body["outcome"]["kind"], "none");
+        stage.nothing_came_through(&script).await;
+    });
+}
+
+#[test]
+fn a_deleted_person_whom_the_search_of_pipedrive_still_finds_is_nobody() {
+    block_on(async {
+        let (stage, script) = Stage::set(preset()).await;
+        stage.crm.switch().always(Fault::SearchLags);
+        for number in [DELETED, MERGED] {
+            let gone = stage.crm.person(number);
+            let phone = gone.phones.first().map(|phone| phone.e164.clone());
+            for question in [json!({ "email": gone.email() }), json!({ "phone": phone })] {
+                let asked = stage.crm.log().count();
+                let (status, body) = stage.resolve(u64::from(number), question).await;
+                assert_eq!((status, body["outcome"]["kind"].as_str()), (200, Some("none")), "{body}");
+                assert!(
+                    stage.crm.log().count() > asked + 1,
+                    "the search has found nobody, so nothing was shown"
+                );
+            }
+        }
         stage.nothing_came_through(&script).await;
     });
 }
