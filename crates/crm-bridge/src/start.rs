@@ -307,6 +307,7 @@ pub fn bridge_under(
     let walls = walls(config);
     let profile = config.profile()?;
     let counts = BridgeMetrics::new(metrics);
+    let vault = vault(config)?;
     let around = Around { clock: &clock, ids: &ids, metrics, counts: &counts, database: Some(&database) };
     let connector = connector(config, &policy, profile, &around)?;
     let activities = config.crm_api.activities;
@@ -319,8 +320,8 @@ pub fn bridge_under(
     Ok(Bridge {
         policy: Arc::new(policy),
         connector,
-        store: Store::new(database, walls, audit_log(config, &ids)?),
-        vault: vault(config)?,
+        store: Store::new(database, walls, audit_log(config, &ids)?).with_erased_ids(vault.erased_ids()),
+        vault,
         phones: config.phone_rules()?,
         cache: CacheLimits {
             fresh_ms: i64::from(config.cache.fresh_s) * 1_000,

@@ -1,5 +1,6 @@
 //! What the copy of the customer base knows, where the policy asks for one.
 
+use db_kit::DbError;
 use service_kit::Timestamp;
 
 use super::sync::{copy_bond, short};
@@ -19,6 +20,8 @@ pub(super) struct Copied {
     pub(super) readings: Readings,
     /// Until when they are known to be true.
     pub(super) as_of: Timestamp,
+    /// When the CRM gave them.
+    read_at: Timestamp,
 }
 
 impl Bridge {
@@ -45,10 +48,32 @@ impl Bridge {
         Some(rows.into_iter().filter_map(|row| self.open_row(row, as_of)).collect())
     }
 
+    /// Those of them of whom nothing else is known since they were read: the copy brings back nobody who was erased or merged.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub(super) async fn still_there(&self, mut copied: Vec<Copied>) -> Result<Vec<Copied>, DbError> {
+        let read = copied.iter().map(|copied| (copied.crm_id.clone(), copied.read_at)).collect();
+        let left = self.store.left_since(self.source().to_owned(), read).await?;
+        copied.retain(|copied| !left.contains(&copied.crm_id));
+        Ok(copied)
+    }
+
+    /// Somebody is not there any more, so the copy does not have them either.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub(super) async fn leave_copy(&self, crm_id: &str) -> Result<(), DbError> {
+        match self.sync.as_ref().filter(|_| self.policy.copy.is_some()) {
+            Some(sync) => sync.store.remove_rows(vec![crm_id.to_owned()]).await,
+            None => Ok(()),
+        }
+    }
+
     fn open_row(&self, row: Kept, confirmed: Timestamp) -> Option<Copied> {
         let Kept { crm_id, sealed, policy_hash, as_of } = row;
         let card = SealedCard { sealed, policy_hash, as_of };
         let readings = self.open_whatever_age(&card, &copy_bond(&crm_id))?;
-        Some(Copied { crm_id, readings, as_of: as_of.max(confirmed) })
+        Some(Copied { crm_id, readings, as_of: as_of.max(confirmed), read_at: as_of })
     }
 }

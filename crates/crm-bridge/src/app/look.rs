@@ -122,6 +122,7 @@ async fn look_once(
         }
         Ok(Current::MergedInto(into)) => {
             let person = Person { crm_id: into, new_ref: new_ref(bridge)? };
+            bridge.leave_copy(&customer.crm_id).await?;
             // False if another look was quicker, and has written the same.
             if bridge.store.merge(bridge.source().to_owned(), customer.crm_id, person, now).await? {
                 tracing::info!("two customers were merged, as in the CRM");
@@ -129,6 +130,7 @@ async fn look_once(
             return Ok(None);
         }
         Ok(Current::Gone) => {
+            bridge.leave_copy(&customer.crm_id).await?;
             bridge.store.erase(&customer.customer_ref, now).await?;
             bridge.metrics.card("erased");
             tracing::info!(customer.reference = %viewing.customer_ref, "the CRM has erased a customer");

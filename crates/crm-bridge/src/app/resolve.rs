@@ -98,14 +98,20 @@ async fn look_up_one(
     if let Some((_, true)) = bridge.copy_state()
         && let Some(copied) = bridge.copied_at(&address).await
     {
-        let event = looked_up(bridge, (operator, ticket), look_up);
-        return remember_copied(bridge, ticket, address, copied, event).await;
+        let found = copied.len();
+        let copied = bridge.still_there(copied).await?;
+        // Of whom something else is known the CRM is asked.
+        if copied.len() == found {
+            let event = looked_up(bridge, (operator, ticket), look_up);
+            return remember_copied(bridge, ticket, address, copied, event).await;
+        }
     }
     let people = match people(bridge, question, look_up).await {
         Ok(people) => people,
         Err(trouble) => {
             let event = looked_up(bridge, (operator, ticket), look_up);
             if let Some(copied) = bridge.copied_at(&address).await {
+                let copied = bridge.still_there(copied).await?;
                 return remember_copied(bridge, ticket, address, copied, event).await;
             }
             let refs = bridge.store.recall_answer(source, ticket, address, event).await?;

@@ -15,6 +15,7 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// Removes cards that have passed their age, now and then, for ever.
 pub async fn forget_old_cards(bridge: Bridge) {
     let mut ticks = tokio::time::interval(INTERVAL);
+    unname_erased(&bridge).await;
     loop {
         ticks.tick().await;
         let limit = bridge.clock.now().plus_ms(-bridge.cache.age_max_ms);
@@ -27,6 +28,20 @@ pub async fn forget_old_cards(bridge: Bridge) {
         }
         if let Err(error) = bridge.store.forget_old_looks(&bridge.rules, bridge.clock.now()).await {
             tracing::warn!(error = %error, "old looks could not be removed; trying again later");
+        }
+    }
+}
+
+/// Those who were erased by a version that kept the CRM's ids of them lose these now.
+async fn unname_erased(bridge: &Bridge) {
+    loop {
+        match bridge.store.unname_erased().await {
+            Ok(0) => return,
+            Ok(count) => tracing::info!(customers.count = count, "removed the CRM's ids of erased customers"),
+            Err(error) => {
+                tracing::warn!(error = %error, "ids of erased customers could not be removed; trying again at the next start");
+                return;
+            }
         }
     }
 }

@@ -8,18 +8,22 @@ use service_kit::Timestamp;
 use service_kit::http::current_request_id;
 
 use super::schema::{address_links, cards, customer_changes, customers, ticket_links};
+use super::vault::ErasedIds;
 use super::{Person, SealedCard, Store, customer_ref_of, sealed_card, typed};
 use crate::walls::Wall;
 
 /// A merge leads to a merge leads to a merge; beyond this somebody runs in circles.
 const MERGES_MAX: usize = 8;
+/// So many are done in one transaction.
+const UNNAME_MAX: i64 = 500;
 /// On PostgreSQL numbers are drawn before they are committed, so a smaller one can appear after a larger one was read.
 /// One writer at a time in this list keeps their order; any number will do that nobody else locks.
 const LIST_LOCK: i64 = 0x6775_6963_6865;
 
 impl Store {
-    /// The CRM has erased this customer: the card, the links to addresses and the references in the audit log go; that
-    /// there was somebody stays, and the ticket service is told. Nothing happens if it was erased before.
+    /// The CRM has erased this customer: the card, the CRM's id, the links to addresses and tickets and the references in the
+    /// audit log go, also of those who were merged into this one; that there was somebody stays, and the ticket service is
+    /// told. Nothing happens if it was erased before.
     ///
     /// # Errors
     /// [`DbError`].
@@ -29,10 +33,11 @@ impl Store {
         }
         let customer_ref = customer_ref.as_str().to_owned();
         let (audit, event) = (self.audit.clone(), by_the_crm(now, "customer.erased"));
+        let erased_ids = self.erased_ids.clone();
         self.database
             .write(move |conn| {
-                if erase_in(conn, &customer_ref, now)? {
-                    let refs = with_merged(conn, customer_ref)?;
+                let refs = erase_in(conn, erased_ids.as_ref(), customer_ref, now)?;
+                if !refs.is_empty() {
                     super::oversight::forget_customers(conn, &refs)?;
                     audit.erase(conn, &refs, event)?;
                 }
@@ -58,17 +63,18 @@ impl Store {
             return Ok(false);
         }
         let (audit, event) = (self.audit.clone(), by_the_crm(now, "customer.merged"));
+        let names = self.names(source);
         self.database
             .write(move |conn| {
                 let before: Option<(String, Option<String>)> = customers::table
-                    .filter(customers::source.eq(&source).and(customers::crm_id.eq(&crm_id)))
+                    .filter(customers::source.eq(&names.source).and(customers::crm_id.eq(&crm_id)))
                     .select((customers::customer_ref, customers::merged_into))
                     .first(conn)
                     .optional()?;
                 let Some((old, None)) = before else { return Ok(false) };
                 // Naming the other one also ends an earlier merge of that one, and whoever was merged into the first is
                 // merged into the second with it: a reference leads to the one who stays in one step, and never in circles.
-                let new = customer_ref_of(conn, &source, &into, now)?;
+                let new = customer_ref_of(conn, &names, &into, now)?;
                 if old == new {
                     return Ok(false);
                 }
@@ -88,6 +94,26 @@ impl Store {
                 tell(conn, &old, Some(&new), now)?;
                 audit.append(conn, &[event.customer(new)])?;
                 Ok(true)
+            })
+            .await
+    }
+
+    /// Takes ids and tickets of those who were erased by an earlier version, which kept both. Answers how many they were.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn unname_erased(&self) -> Result<usize, DbError> {
+        let erased_ids = self.erased_ids.clone();
+        self.database
+            .write(move |conn| {
+                let refs: Vec<String> = customers::table
+                    .filter(customers::erased_at.is_not_null())
+                    .filter(customers::crm_id.not_like(format!("{}%", ErasedIds::PREFIX)))
+                    .select(customers::customer_ref)
+                    .limit(UNNAME_MAX)
+                    .load(conn)?;
+                unname(conn, erased_ids.as_ref(), &refs)?;
+                Ok(refs.len())
             })
             .await
     }
@@ -137,7 +163,40 @@ impl Store {
             .await
     }
 
-    /// The same with what is kept of each.
+    /// Those of these ids of the CRM whose customers were erased since that instant, or are merged.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn left_since(
+        &self,
+        source: String,
+        read: Vec<(String, Timestamp)>,
+    ) -> Result<Vec<String>, DbError> {
+        if read.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names = self.names(source);
+        self.database
+            .read(move |conn| {
+                let ids = read.iter().flat_map(|(crm_id, _)| [Some(crm_id.clone()), names.erased(crm_id)]);
+                let ids: Vec<String> = ids.flatten().collect();
+                let rows: Vec<(String, Option<i64>, Option<String>)> = customers::table
+                    .filter(customers::source.eq(&names.source).and(customers::crm_id.eq_any(&ids)))
+                    .select((customers::crm_id, customers::erased_at, customers::merged_into))
+                    .load(conn)?;
+                let left = read.into_iter().filter(|(crm_id, read_at)| {
+                    rows.iter().any(|(known, erased_at, merged_into)| {
+                        let is_erased = erased_at.is_some_and(|at| at >= read_at.ms());
+                        let is_this = known == crm_id || Some(known) == names.erased(crm_id).as_ref();
+                        is_this && (is_erased || merged_into.is_some())
+                    })
+                });
+                Ok(left.map(|(crm_id, _)| crm_id).collect())
+            })
+            .await
+    }
+
+    /// [`Store::known`] with what is kept of each.
     ///
     /// # Errors
     /// [`DbError`].
@@ -213,16 +272,48 @@ fn with_merged(conn: &mut AnyConnection, customer_ref: String) -> Result<Vec<Str
     Ok(refs)
 }
 
-fn erase_in(conn: &mut AnyConnection, customer_ref: &str, now: Timestamp) -> Result<bool, DbError> {
-    let there =
-        customers::table.filter(customers::customer_ref.eq(customer_ref).and(customers::erased_at.is_null()));
+/// The references under which somebody was forgotten; none if that was done before.
+fn erase_in(
+    conn: &mut AnyConnection,
+    erased_ids: Option<&ErasedIds>,
+    customer_ref: String,
+    now: Timestamp,
+) -> Result<Vec<String>, DbError> {
+    let there = customers::table
+        .filter(customers::customer_ref.eq(&customer_ref).and(customers::erased_at.is_null()));
     if diesel::update(there).set(customers::erased_at.eq(Some(now.ms()))).execute(conn)? == 0 {
-        return Ok(false);
+        return Ok(Vec::new());
     }
-    forget(conn, customer_ref)?;
-    super::tickets::forget_customer(conn, customer_ref)?;
-    tell(conn, customer_ref, None, now)?;
-    Ok(true)
+    let refs = with_merged(conn, customer_ref.clone())?;
+    for one in &refs {
+        let row = customers::table.filter(customers::customer_ref.eq(one));
+        diesel::update(row).set(customers::erased_at.eq(Some(now.ms()))).execute(conn)?;
+        forget(conn, one)?;
+        super::tickets::forget_customer(conn, one)?;
+    }
+    unname(conn, erased_ids, &refs)?;
+    tell(conn, &customer_ref, None, now)?;
+    Ok(refs)
+}
+
+/// Takes the CRM's ids and the tickets of erased customers.
+fn unname(conn: &mut AnyConnection, erased_ids: Option<&ErasedIds>, refs: &[String]) -> Result<(), DbError> {
+    let named: Vec<(String, String, String)> = customers::table
+        .filter(customers::customer_ref.eq_any(refs))
+        .filter(customers::crm_id.not_like(format!("{}%", ErasedIds::PREFIX)))
+        .select((customers::customer_ref, customers::source, customers::crm_id))
+        .load(conn)?;
+    for (customer_ref, source, crm_id) in named {
+        let instead = match erased_ids {
+            Some(erased_ids) => erased_ids.of(&source, &crm_id),
+            None => format!("{}{customer_ref}", ErasedIds::PREFIX),
+        };
+        diesel::update(customers::table.filter(customers::customer_ref.eq(customer_ref)))
+            .set(customers::crm_id.eq(instead))
+            .execute(conn)?;
+    }
+    diesel::delete(ticket_links::table.filter(ticket_links::customer_ref.eq_any(refs))).execute(conn)?;
+    Ok(())
 }
 
 /// Removes what is kept of a customer's data.

@@ -130,10 +130,12 @@ impl Store {
         source: String,
         crm_id: String,
     ) -> Result<Option<(CustomerRef, bool)>, DbError> {
+        let names = self.names(source);
+        let ids: Vec<String> = [names.erased(&crm_id), Some(crm_id)].into_iter().flatten().collect();
         self.database
             .read(move |conn| {
                 let found: Option<(String, bool)> = customers::table
-                    .filter(customers::source.eq(source).and(customers::crm_id.eq(crm_id)))
+                    .filter(customers::source.eq(names.source).and(customers::crm_id.eq_any(ids)))
                     .select((
                         customers::customer_ref,
                         customers::erased_at.is_not_null().or(customers::merged_into.is_not_null()),
@@ -156,9 +158,10 @@ impl Store {
         person: Person,
         now: Timestamp,
     ) -> Result<CustomerRef, DbError> {
+        let names = self.names(source);
         self.database
             .write(move |conn| {
-                let customer_ref = customer_ref_of(conn, &source, &person, now)?;
+                let customer_ref = customer_ref_of(conn, &names, &person, now)?;
                 CustomerRef::new(customer_ref).map_err(not_a_reference)
             })
             .await

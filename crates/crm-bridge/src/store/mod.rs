@@ -25,7 +25,7 @@ use self::audit::LogLine;
 use self::looks::Looks;
 use self::oversight::{Meter, place, settle};
 use self::schema::{address_links, cards, customers, ticket_links};
-use self::vault::AddressHash;
+use self::vault::{AddressHash, ErasedIds};
 use crate::oversight::budget::Standing;
 use crate::walls::{Wall, Walls};
 
@@ -42,6 +42,8 @@ pub struct Store {
     walls: Walls,
     audit: AuditLog,
     looks: Looks,
+    /// None in commands, which meet no customers.
+    erased_ids: Option<ErasedIds>,
 }
 
 /// Who looks, at whom, for which ticket: from a checked grant. Every question about a customer takes one.
@@ -96,7 +98,17 @@ impl Store {
     /// A store on that database.
     #[must_use]
     pub fn new(database: Database, walls: Walls, audit: AuditLog) -> Self {
-        Self { database, walls, audit, looks: Looks::default() }
+        Self { database, walls, audit, looks: Looks::default(), erased_ids: None }
+    }
+
+    /// A store that meets customers, and knows those again who were erased.
+    #[must_use]
+    pub fn with_erased_ids(self, erased_ids: ErasedIds) -> Self {
+        Self { erased_ids: Some(erased_ids), ..self }
+    }
+
+    fn names(&self, source: String) -> Names {
+        Names { source, erased_ids: self.erased_ids.clone() }
     }
 
     /// Whether the database answers.
@@ -128,13 +140,14 @@ impl Store {
         event: Event,
     ) -> Result<Vec<CustomerRef>, DbError> {
         let (audit, now) = (self.audit.clone(), event.at);
+        let names = self.names(source);
         self.database
             .write(move |conn| {
                 let before = address_links::table.filter(address_links::address_hash.eq(&address.0));
                 on_both!(conn, |conn| diesel::delete(before).execute(conn))?;
                 let mut refs = Vec::with_capacity(people.len());
                 for (position, person) in people.iter().enumerate() {
-                    let customer_ref = customer_ref_of(conn, &source, person, now)?;
+                    let customer_ref = customer_ref_of(conn, &names, person, now)?;
                     let link = (
                         address_links::address_hash.eq(&address.0),
                         address_links::customer_ref.eq(&customer_ref),
@@ -317,7 +330,12 @@ fn customer_row(
         .left_join(cards::table.on(cards::customer_ref.eq(customers::customer_ref)))
         .filter(customers::customer_ref.eq(customer_ref))
         .filter(customers::source.eq(source))
-        .filter(diesel::dsl::exists(linked).or(any_ticket.into_sql::<diesel::sql_types::Bool>()))
+        .filter(
+            diesel::dsl::exists(linked)
+                .or(any_ticket.into_sql::<diesel::sql_types::Bool>())
+                // Of the erased it is not kept which tickets were theirs, and all that is told is that they are erased.
+                .or(customers::erased_at.is_not_null()),
+        )
         .select((
             customers::crm_id,
             customers::erased_at.is_not_null(),
@@ -327,12 +345,32 @@ fn customer_row(
     Ok(on_both!(conn, |conn| row.get_result::<CustomerRow>(conn)).optional()?)
 }
 
+/// The CRM of ids, and what stands for those of erased customers.
+#[derive(Clone)]
+struct Names {
+    source: String,
+    erased_ids: Option<ErasedIds>,
+}
+
+impl Names {
+    /// What stands for the id of somebody who was erased. Without a key nobody is known again.
+    fn erased(&self, crm_id: &str) -> Option<String> {
+        Some(self.erased_ids.as_ref()?.of(&self.source, crm_id))
+    }
+}
+
 fn customer_ref_of(
     conn: &mut AnyConnection,
-    source: &str,
+    names: &Names,
     person: &Person,
     now: Timestamp,
 ) -> Result<String, DbError> {
+    let source = names.source.as_str();
+    if let Some(erased) = names.erased(&person.crm_id) {
+        let row = customers::table.filter(customers::source.eq(source).and(customers::crm_id.eq(erased)));
+        let again = diesel::update(row).set(customers::crm_id.eq(&person.crm_id));
+        on_both!(conn, |conn| again.execute(conn))?;
+    }
     // Two tickets of one new customer may come at once; the unique pair decides whose reference stays.
     let upsert = FixedSql {
         before: "INSERT INTO customers (customer_ref, source, crm_id, minted_at) VALUES (",

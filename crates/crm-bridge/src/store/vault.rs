@@ -4,7 +4,7 @@ use std::fmt;
 
 use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use chacha20::{R20, hchacha};
 use hmac::{Hmac, KeyInit, Mac};
 use service_kit::{Ids, Secret, Timestamp};
@@ -52,6 +52,33 @@ impl AddressHash {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.0
+    }
+}
+
+/// Makes what stands in the place of the CRM's id of somebody who was erased: the same for the same id, so that they are known
+/// again, and of no use to whoever has the database without the key.
+#[derive(Clone)]
+pub struct ErasedIds(Hmac<Sha256>);
+
+impl fmt::Debug for ErasedIds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ErasedIds")
+    }
+}
+
+impl ErasedIds {
+    /// What they all begin with.
+    pub const PREFIX: &str = "erased:";
+
+    /// What stands for that id.
+    #[must_use]
+    pub fn of(&self, source: &str, crm_id: &str) -> String {
+        let mut mac = self.0.clone();
+        for part in ["id", source, crm_id] {
+            mac.update(part.as_bytes());
+            mac.update(b"|");
+        }
+        format!("{}{}", Self::PREFIX, URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
     }
 }
 
@@ -187,6 +214,12 @@ impl Vault {
         mac.finalize().into_bytes().into()
     }
 
+    /// For the ids of those who were erased.
+    #[must_use]
+    pub fn erased_ids(&self) -> ErasedIds {
+        ErasedIds(self.addresses.clone())
+    }
+
     /// The secret that the CRM shares with the bridge for one purpose and one id, such as a webhook's. It is made anew each
     /// time and stands in no database.
     #[must_use]
@@ -295,6 +328,18 @@ mod tests {
         assert_eq!(hash, vault.address_hash("email", "a@b.example"));
         assert_ne!(hash, vault.address_hash("phone", "a@b.example"));
         assert_ne!(hash, super::tests::vault(&ids).address_hash("email", "a@b.example"));
+    }
+
+    #[test]
+    fn what_stands_for_an_erased_id_depends_on_key_crm_and_id() {
+        let ids = Ids::seeded(Clock::system(), 1);
+        let vault = vault(&ids);
+        let erased = vault.erased_ids().of("sandbox", "Ilya Sorin");
+        assert_eq!(erased, vault.erased_ids().of("sandbox", "Ilya Sorin"));
+        assert!(!erased.contains("Sorin") && erased.len() == 50, "{erased}");
+        assert_ne!(erased, vault.erased_ids().of("sandbox", "Ilya Sorina"));
+        assert_ne!(erased, vault.erased_ids().of("hubspot", "Ilya Sorin"));
+        assert_ne!(erased, super::tests::vault(&ids).erased_ids().of("sandbox", "Ilya Sorin"));
     }
 
     #[test]

@@ -60,6 +60,10 @@ impl Registry {
         self.people.lock().unwrap().get_mut(id).unwrap()[member] = value;
     }
 
+    pub(crate) fn lost(&self, id: &str) {
+        self.people.lock().unwrap().remove(id);
+    }
+
     /// Each was merged into the next.
     pub(crate) fn merged(&self, ids: &[&str]) {
         ids.windows(2).for_each(|two| self.set(two[0], "master", json!(two[1])));

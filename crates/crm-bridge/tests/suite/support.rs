@@ -293,6 +293,21 @@ impl Town {
         sum
     }
 
+    /// All rows of customers, as text.
+    pub(crate) async fn rows_of_customers(&self) -> String {
+        use diesel::prelude::*;
+        #[derive(QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = diesel::sql_types::Text)]
+            text: String,
+        }
+        const SQL: &str = "SELECT customer_ref || ' ' || source || ' ' || crm_id AS text FROM customers";
+        let rows = self
+            .database
+            .read(|conn| diesel::sql_query(SQL).load::<Row>(conn).map_err(db_kit::DbError::from));
+        rows.await.unwrap().into_iter().map(|row| row.text).collect::<Vec<_>>().join("\n")
+    }
+
     /// The kept card of a customer, opened with the key.
     pub(crate) async fn kept_card(&self, customer_ref: &str) -> String {
         use diesel::prelude::*;
