@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::agreement::KeyHalf;
 use crate::card::FieldKey;
 use crate::oversight::{Ground, Reason};
 use crate::text::{CustomerRef, ViewerId};
@@ -103,6 +104,11 @@ pub enum Purpose {
     Review {},
     /// Exchange heads of the audit logs; the ticket is 0.
     AuditHead {},
+    /// Agree on a key for the grants of the next minutes; the ticket is 0.
+    Agreement {
+        /// The asker's half.
+        half: KeyHalf,
+    },
     /// Tell what became of the ticket; the ticket service speaks on its own behalf.
     TicketEvent {
         /// Which of the ticket's events.

@@ -4,6 +4,7 @@
 //! CRM value could ride along; unknown members are refused on both ends; every text has a length. A value that does not
 //! fit can't be built, so it can't cross.
 
+pub mod agreement;
 pub mod audit;
 pub mod card;
 pub mod changes;
@@ -13,6 +14,7 @@ pub mod question;
 pub mod text;
 pub mod ticket;
 
+pub use agreement::{AgreedKeyId, AgreementAnswer, AgreementQuestion, KeyHalf};
 pub use audit::{
     AuditAnswer, AuditHead, AuditPlace, AuditQuestion, Bytes32, ChainName, HEADS_MAX, SignatureText,
 };

@@ -1,4 +1,7 @@
-//! Short-lived signed tokens between the services: JWT (RFC 7519) with EdDSA over Ed25519 (RFC 8037).
+//! Short-lived signed tokens between the services: JWT (RFC 7519) with EdDSA over Ed25519 (RFC 8037), or under a key that
+//! both have agreed on.
+
+mod agreed;
 
 use std::path::Path;
 
@@ -9,6 +12,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+pub use self::agreed::{AGREED_KEY_LIFETIME_S, AgreedKey, Half, agreed_key_id};
 use crate::ids::Ids;
 use crate::secret::Secret;
 use crate::time::Clock;
@@ -44,6 +48,9 @@ pub enum TokenError {
     /// Not a token, another algorithm, a wrong signature, or claims of another shape.
     #[error("the token is not signed by the expected key or not of the expected shape")]
     Invalid,
+    /// Made under a key that was not agreed on, or a while ago.
+    #[error("the token is made under a key that was not agreed on, or too long ago")]
+    UnknownKey,
     /// Made by or for another service.
     #[error("the token was made by or for another service")]
     Foreign,
@@ -129,6 +136,15 @@ impl Signer {
     /// # Errors
     /// [`TokenError::Invalid`] if the grant can't be written as JSON.
     pub fn sign<G: Serialize>(&self, grant: G) -> Result<Secret, TokenError> {
+        self.token(&Header::new(Algorithm::EdDSA), grant, &self.key)
+    }
+
+    fn token<G: Serialize>(
+        &self,
+        header: &Header,
+        grant: G,
+        key: &EncodingKey,
+    ) -> Result<Secret, TokenError> {
         let now = self.clock.now().seconds();
         let claims = Claims {
             iss: self.issuer.to_owned(),
@@ -138,9 +154,7 @@ impl Signer {
             jti: self.ids.token(12),
             grant,
         };
-        jsonwebtoken::encode(&Header::new(Algorithm::EdDSA), &claims, &self.key)
-            .map(Secret::new)
-            .map_err(|_| TokenError::Invalid)
+        jsonwebtoken::encode(header, &claims, key).map(Secret::new).map_err(|_| TokenError::Invalid)
     }
 }
 
@@ -148,6 +162,7 @@ impl Signer {
 #[derive(Clone)]
 pub struct Verifier {
     key: DecodingKey,
+    public_pem: String,
     validation: Validation,
     issuer: &'static str,
     audience: &'static str,
@@ -172,12 +187,14 @@ impl Verifier {
         clock: Clock,
     ) -> Result<Self, KeyError> {
         let key = DecodingKey::from_ed_pem(public_pem.as_bytes()).map_err(|_| KeyError::Format)?;
-        // Times and audience are checked in `verify`, with the clock that was passed in.
-        let mut validation = Validation::new(Algorithm::EdDSA);
-        validation.validate_exp = false;
-        validation.validate_aud = false;
-        validation.required_spec_claims.clear();
-        Ok(Self { key, validation, issuer, audience, clock })
+        let validation = without_times(Algorithm::EdDSA);
+        Ok(Self { key, public_pem: public_pem.trim().to_owned(), validation, issuer, audience, clock })
+    }
+
+    /// The public key that it was made with, as text.
+    #[must_use]
+    pub fn public_key(&self) -> &str {
+        &self.public_pem
     }
 
     /// The claims of a token that was signed by the expected key, for this service, and is valid now.
@@ -185,10 +202,19 @@ impl Verifier {
     /// # Errors
     /// Any [`TokenError`].
     pub fn verify<G: DeserializeOwned>(&self, token: &str) -> Result<Claims<G>, TokenError> {
+        self.claims(token, &self.key, &self.validation)
+    }
+
+    fn claims<G: DeserializeOwned>(
+        &self,
+        token: &str,
+        key: &DecodingKey,
+        validation: &Validation,
+    ) -> Result<Claims<G>, TokenError> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(TokenError::Invalid);
         }
-        let claims = jsonwebtoken::decode::<Claims<G>>(token, &self.key, &self.validation)
+        let claims = jsonwebtoken::decode::<Claims<G>>(token, key, validation)
             .map_err(|_| TokenError::Invalid)?
             .claims;
         if claims.iss != self.issuer || claims.aud != self.audience {
@@ -199,6 +225,15 @@ impl Verifier {
         let short = (0..=LIFETIME_S_MAX).contains(&claims.exp.saturating_sub(claims.iat));
         if alive && short { Ok(claims) } else { Err(TokenError::Expired) }
     }
+}
+
+/// One algorithm and nothing else: times and audience are checked afterwards, with the clock that was passed in.
+fn without_times(algorithm: Algorithm) -> Validation {
+    let mut validation = Validation::new(algorithm);
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    validation.required_spec_claims.clear();
+    validation
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The way to the CRM bridge: asks who wrote and has a card shown. Nothing that comes back is kept or logged here.
 
+mod agreed;
+
 use std::time::Duration;
 
 use bridge_contract::{
@@ -9,12 +11,13 @@ use bridge_contract::{
     ResolveQuestion, RevealQuestion, RevealedField, TicketEvent, Version, ViewerId, ViewerRole,
 };
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response, Url};
+use reqwest::{Client, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use service_kit::token::{KeyError, Signer, Verifier, read_key_file};
 use service_kit::{Clock, Ids, Secret};
 
+use self::agreed::{Agreed, Agreements};
 use crate::config::BridgeConfig;
 use crate::domain::TicketNumber;
 use crate::error::TicketError;
@@ -170,6 +173,9 @@ pub struct BridgeClient {
     http: Client,
     base: Url,
     signer: Signer,
+    agreements: Agreements,
+    clock: Clock,
+    ids: Ids,
 }
 
 /// Checks what the bridge signs; none if the configuration has no key of it.
@@ -231,8 +237,9 @@ impl BridgeClient {
             .no_gzip()
             .pool_max_idle_per_host(CONNECTIONS_IDLE_MAX)
             .build()?;
-        let signer = Signer::new(key, ISSUER, AUDIENCE, clock, ids)?;
-        Ok(Self { http, base: base.ok_or(BridgeSetupError::Url)?, signer })
+        let signer = Signer::new(key, ISSUER, AUDIENCE, clock.clone(), ids.clone())?;
+        let base = base.ok_or(BridgeSetupError::Url)?;
+        Ok(Self { http, base, signer, agreements: Agreements::default(), clock, ids })
     }
 
     /// Who has this address or phone number?
@@ -382,18 +389,16 @@ impl BridgeClient {
         question: &Q,
         request_id: &str,
     ) -> Result<A, BridgeError> {
-        let address = self.base.join(path).map_err(|_| BridgeError::Unavailable("its address is wrong"))?;
-        let token =
-            self.signer.sign(grant).map_err(|_| BridgeError::Unavailable("no grant could be signed"))?;
-        let answer = self
-            .http
-            .post(address)
-            .bearer_auth(token.expose())
-            .header("x-request-id", request_id)
-            .json(question)
-            .send()
-            .await
-            .map_err(|error| failed(&error))?;
+        // Under a signature alone a key is agreed on.
+        let agreed = if path == agreed::PATH { None } else { self.agreements.current(self.clock.now()) };
+        let mut answer = self.send(path, &grant, agreed.as_ref(), question, request_id).await?;
+        if let Some(agreed) = agreed
+            && answer.status() == StatusCode::UNAUTHORIZED
+        {
+            self.agreements.forget(&agreed.id);
+            answer = self.send(path, &grant, None, question, request_id).await?;
+        }
+        self.agree_if_due();
         let status = answer.status();
         let wait = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
         let bytes_max = if path == OVERSIGHT { PAGE_BYTES_MAX } else { ANSWER_BYTES_MAX };
@@ -407,6 +412,26 @@ impl BridgeClient {
             Ok(problem) => BridgeError::from_code(&problem.code).after(wait.unwrap_or(60)),
             Err(_) => BridgeError::Unavailable("the bridge's answer is not of a bridge"),
         })
+    }
+}
+
+impl BridgeClient {
+    async fn send<Q: Serialize>(
+        &self,
+        path: &str,
+        grant: &Grant,
+        agreed: Option<&Agreed>,
+        question: &Q,
+        request_id: &str,
+    ) -> Result<Response, BridgeError> {
+        let address = self.base.join(path).map_err(|_| BridgeError::Unavailable("its address is wrong"))?;
+        let token = match agreed {
+            Some(agreed) => self.signer.sign_agreed(grant, &agreed.key, agreed.id.as_str()),
+            None => self.signer.sign(grant),
+        };
+        let token = token.map_err(|_| BridgeError::Unavailable("no grant could be signed"))?;
+        let request = self.http.post(address).bearer_auth(token.expose()).header("x-request-id", request_id);
+        request.json(question).send().await.map_err(|error| failed(&error))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The two questions that the bridge answers, and the request to show a masked field: [`resolve`], [`show_card`],
 //! [`reveal`]. Each takes a checked grant; none knows HTTP.
 
+pub mod agreed_keys;
 pub mod audit;
 pub mod ceiling;
 mod copied;

@@ -11,18 +11,20 @@ use actix_web::{FromRequest, HttpRequest};
 use bridge_contract::Grant;
 use service_kit::Problem;
 use service_kit::http::RequestId;
-use service_kit::token::Verifier;
 #[cfg(feature = "sabotage")]
-use service_kit::token::{Claims, TokenError};
+use service_kit::token::Claims;
+use service_kit::token::{TokenError, Verifier, agreed_key_id};
 
 use super::peers::Peers;
-use crate::app::Bridge;
 use crate::app::policies::Live;
+use crate::app::{Bridge, agreed_keys};
 use crate::walls::{Wall, Walls};
 
 /// What the ticket service has signed for this request.
 pub(super) struct Granted {
     pub(super) grant: Grant,
+    /// Whether the token carries a signature, not only the mark of a key agreed on.
+    pub(super) is_signed: bool,
     pub(super) request_id: String,
 }
 
@@ -64,7 +66,7 @@ impl FromRequest for Granted {
                 .request_id(request_id)));
         }
         ready(match grant_of(request) {
-            Ok(grant) => Ok(Self { grant, request_id }),
+            Ok((grant, is_signed)) => Ok(Self { grant, is_signed, request_id }),
             Err(why) => {
                 tracing::warn!(token.refused = why, "a question without a valid token");
                 Err(Problem::new("token_invalid", 401, "The token is not valid")
@@ -78,15 +80,23 @@ impl FromRequest for Granted {
     }
 }
 
-/// The grant of a valid token; otherwise why there is none, for the log only.
-fn grant_of(request: &HttpRequest) -> Result<Grant, String> {
+/// The grant of a valid token and whether it is signed; otherwise why there is none, for the log only.
+fn grant_of(request: &HttpRequest) -> Result<(Grant, bool), String> {
     let verifier = request.app_data::<Data<Verifier>>().ok_or("this listener has no verifier")?;
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = header.and_then(|value| value.strip_prefix("Bearer ")).ok_or("there is no bearer token")?;
-    let claims = verifier.verify::<Grant>(token);
+    let key_id = agreed_key_id(token);
+    let claims = match &key_id {
+        None => verifier.verify::<Grant>(token),
+        Some(id) => {
+            let bridge = request.app_data::<Data<Live>>().ok_or("this listener has no bridge")?.now();
+            let key = agreed_keys::open(&bridge, id, verifier.public_key());
+            key.ok_or(TokenError::UnknownKey).and_then(|key| verifier.verify_agreed::<Grant>(token, &key))
+        }
+    };
     #[cfg(feature = "sabotage")]
     let claims = claims.or_else(|error| unchecked(error, token, walls_of(request)));
-    Ok(claims.map_err(|error| error.to_string())?.grant)
+    Ok((claims.map_err(|error| error.to_string())?.grant, key_id.is_none()))
 }
 
 fn walls_of(request: &HttpRequest) -> Walls {

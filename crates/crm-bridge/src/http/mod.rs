@@ -1,5 +1,6 @@
 //! The listener for the ticket service. Parses, calls, shapes; knows neither database nor CRM.
 
+mod agreed_keys;
 mod audit;
 mod caller;
 pub mod crm;
@@ -34,8 +35,8 @@ use crate::config::Config;
     info(
         title = "Guichet crm-bridge",
         description = "Two questions: who is this, and show the card. For the ticket service only: every question \
-                       carries a token that it signed (EdDSA, at most 60 seconds), naming purpose, operator, role, ticket \
-                       and customer."
+                       carries a token that it signed (EdDSA, or HS256 under a key agreed on; at most 60 seconds), naming \
+                       purpose, operator, role, ticket and customer."
     ),
     modifiers(&TokenScheme)
 )]
@@ -78,6 +79,7 @@ fn routes(config: &mut utoipa_actix_web::service_config::ServiceConfig<'_>) {
         .service(oversight::oversight)
         .service(questions::customer_changes)
         .service(audit::head)
+        .service(agreed_keys::agree)
         .service(ticket_events::ticket_event)
         .service(health::live)
         .service(health::ready)

@@ -46,7 +46,7 @@ pub(crate) struct Town {
     pub(crate) http: reqwest::Client,
     pub(crate) metrics: Metrics,
     pub(crate) config: Config,
-    signer: Signer,
+    pub(crate) signer: Signer,
     handle: actix_web::dev::ServerHandle,
     crm: Option<actix_web::dev::ServerHandle>,
     _keys: TempDir,

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod access;
 #[cfg(test)]
+mod agreed_keys;
+#[cfg(test)]
 mod audit;
 #[cfg(test)]
 mod bad_input;

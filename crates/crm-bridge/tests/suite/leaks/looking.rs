@@ -4,7 +4,7 @@ use bridge_contract::{CustomerRef, FieldKey, Grant, Purpose, ResolveQuestion, Vi
 use db_kit::Backend;
 use serde_json::{Value, json};
 use service_kit::Ids;
-use service_kit::token::{Signer, generate_key_pair};
+use service_kit::token::{AgreedKey, Signer, generate_key_pair};
 
 use super::fields::nothing;
 use super::measure::Outcome;
@@ -43,6 +43,11 @@ pub(super) async fn forged_grant(down: Down) -> Outcome {
     let (private, _) = generate_key_pair(&ids).unwrap();
     let forger = Signer::new(&private, "ticket-service", "crm-bridge", town.clock.clone(), ids).unwrap();
     let token = forger.sign(card_grant(1, &customer_ref, ViewerRole::Supervisor)).unwrap();
+    asks_with(&town, token.expose(), 1, &customer_ref).await?;
+    // Nor under a key that nobody agreed on.
+    let key = AgreedKey::from_bytes(&[7; 32]).unwrap();
+    let grant = card_grant(1, &customer_ref, ViewerRole::Supervisor);
+    let token = forger.sign_agreed(grant, &key, "a-key").unwrap();
     asks_with(&town, token.expose(), 1, &customer_ref).await
 }
 

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
-use bridge_contract::{BridgeGrant, CustomerRef, Grant, OrderId};
+use bridge_contract::{BridgeGrant, CustomerRef, Grant, OrderId, Purpose};
 use db_kit::Backend;
 use db_kit::testing::StartOn;
 use serde_json::{Value, json};
-use service_kit::token::{Claims, Signer, Verifier, generate_key_pair};
+use service_kit::token::{AgreedKey, Claims, Half, Signer, Verifier, agreed_key_id, generate_key_pair};
 use service_kit::{Clock, Ids};
 
 use super::TestApp;
@@ -41,6 +41,9 @@ struct State {
     cards: HashMap<String, (u16, Value)>,
     everything: Option<(u16, String)>,
     changes: Vec<Value>,
+    /// Whether it agrees on keys, and those that it has agreed on, by name.
+    agrees: bool,
+    keys: HashMap<String, AgreedKey>,
     /// What oversight answers, by the kind of the question.
     oversight: HashMap<String, Vec<(u16, Value)>>,
     asked: Vec<Asked>,
@@ -53,6 +56,8 @@ pub(crate) struct Asked {
     pub(crate) grant: Value,
     pub(crate) question: Value,
     pub(crate) request_id: String,
+    /// Whether the grant was under a key agreed on, not signed.
+    pub(crate) by_agreed_key: bool,
 }
 
 impl StartOn for WithBridge {
@@ -94,6 +99,8 @@ impl WithBridge {
             cards,
             everything: None,
             changes: vec![],
+            agrees: false,
+            keys: HashMap::new(),
             oversight: HashMap::new(),
             asked: vec![],
         };
@@ -168,6 +175,18 @@ impl FakeBridge {
         self.state().cards.insert(customer.to_owned(), (200, card));
     }
 
+    /// Agrees on keys from now on, and knows no earlier one.
+    pub(crate) fn agrees_anew(&self) {
+        let mut state = self.state();
+        state.agrees = true;
+        state.keys.clear();
+    }
+
+    /// How many keys it knows.
+    pub(crate) fn keys(&self) -> usize {
+        self.state().keys.len()
+    }
+
     /// Has this to tell of customers that were erased or merged.
     pub(crate) fn tells(&self, changes: &[Value]) {
         self.state().changes = changes.to_vec();
@@ -225,16 +244,28 @@ async fn answer(
         |name: &str| request.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
     let token = header("authorization");
     let token = token.strip_prefix("Bearer ").unwrap_or_default();
-    let claims: Claims<Grant> = match state.verifier.verify(token) {
+    let key_id = agreed_key_id(token);
+    let claims = match &key_id {
+        None => state.verifier.verify(token),
+        Some(id) => match state.keys.get(id) {
+            Some(key) => state.verifier.verify_agreed(token, key),
+            None => return HttpResponse::Unauthorized().json(json!({ "code": "token_invalid" })),
+        },
+    };
+    let claims: Claims<Grant> = match claims {
         Ok(claims) => claims,
         Err(_) => return HttpResponse::Forbidden().json(json!({ "code": "grant_refused" })),
     };
     let question = question.into_inner();
+    if path.as_str() == "agreed-keys" {
+        return state.agreement(&claims.grant, &question, key_id.is_some());
+    }
     let asked = Asked {
         path: path.clone(),
         grant: serde_json::to_value(&claims.grant).unwrap(),
         question: question.clone(),
         request_id: header("x-request-id"),
+        by_agreed_key: key_id.is_some(),
     };
     state.asked.push(asked);
     if let Some((status, body)) = &state.everything {
@@ -260,6 +291,19 @@ async fn answer(
 }
 
 impl State {
+    fn agreement(&mut self, grant: &Grant, question: &Value, by_agreed_key: bool) -> HttpResponse {
+        let theirs = question["half"].as_str().unwrap();
+        assert!(matches!(&grant.purpose, Purpose::Agreement { half } if half.as_str() == theirs));
+        assert!(!by_agreed_key, "a key is agreed on under a signature");
+        if !self.agrees {
+            return HttpResponse::NotFound().json(json!({ "code": "not_found" }));
+        }
+        let half = Half::new(&Ids::random(self.clock.clone())).unwrap();
+        let (ours, id) = (half.public(), format!("key-{}", self.keys.len()));
+        self.keys.insert(id.clone(), half.agree(theirs).unwrap());
+        HttpResponse::Ok().json(json!({ "version": 1, "key_id": id, "half": ours, "lasts_s": 600 }))
+    }
+
     fn oversight(&mut self, question: &Value) -> (u16, Value) {
         let kind = question["ask"]["kind"].as_str().unwrap();
         let (status, found) = match self.oversight.get_mut(kind) {
