@@ -11,23 +11,28 @@ use super::{digit, is_blank, names};
 const ON_EITHER_SIDE: &[&str] = &[
     "aed", "amd", "azn", "bgn", "brl", "byn", "chf", "clp", "cny", "czk", "dkk", "dollar", "dollari", "dollaria", "dollars", "dolar", "dolares",
     "eur", "euros", "gbp", "hkd", "huf", "idr", "ils", "inr", "jpy", "krw", "kzt", "kč", "mxn", "myr", "nis", "nok", "nzd", "pln", "rmb",
-    "rub", "rublej", "rubles", "rubley", "rupiah", "rur", "sek", "sgd", "thb", "twd", "uah", "usd", "uzs", "vnd", "zar", "zł",
+    "rouble", "roubles", "rub", "ruble", "rublej", "rubles", "rubley", "rupiah", "rur", "sek", "sgd", "thb", "twd", "uah", "usd", "uzs",
+    "vnd", "zar", "zł",
+    // In thousands and millions, as accountants write it, and coins of the net.
+    "kchf", "keuro", "kgbp", "kusd", "mchf", "meur", "mgbp", "musd", "tchf", "teur", "tgbp", "tsdeur", "tusd", "btc", "usdt",
     "грн", "долл", "доллар", "доллара", "долларов", "евро", "руб", "рублей", "рубль", "рубля", "тенге",
     "אירו", "דולר", "דולרים", "ש\"ח", "שח", "שקל", "שקלים", "ש״ח",
     "جنيه", "درهم", "دولار", "دينار", "ريال", "يورو",
     "रुपए", "रुपये", "원", "人民币", "万元", "万円", "美元",
 ];
-/// Words that mean a currency only behind the number: `Euro 6` is a norm, `6 euro` is money.
+/// Words that mean a currency behind any number, and before one only if it is large: `Euro 6` is a norm, `Kr. 12` a district.
+const BEHIND_OR_BEFORE_LARGE: &[&str] = &["euro", "kr"];
+/// Words that mean a currency only behind the number.
 #[rustfmt::skip]
 const BEHIND: &[&str] = &[
-    "baht", "cents", "dong", "eura", "euro", "euroa", "francs", "franken", "hryvnia", "kr", "kronen", "kroner", "kronor", "kruunua", "lari",
+    "baht", "cents", "dong", "eura", "euroa", "francs", "franken", "hryvnia", "kronen", "kroner", "kronor", "kruunua", "lari",
     "lei", "lira", "peso", "pesos", "pounds", "puntaa", "quid", "rand", "reais", "real", "ringgit", "rupees", "tl", "won", "yen", "yuan",
     "zloty", "zlotych", "đ", "đồng", "бат", "гривен", "гривна", "злотых", "иен", "лв", "р", "сом", "сум", "франков", "юаней",
 ];
 /// Codes that are also words or versions (`PHP 8`, `CAD 2024`): only with a number of three digits, which is not a year.
 #[rustfmt::skip]
 const WITH_LARGE_NUMBERS: &[&str] = &[
-    "ars", "aud", "bam", "cad", "cop", "egp", "fr", "ft", "gel", "lek", "mad", "mdl", "ngn", "pen", "php", "pkr", "ron", "rm", "rp",
+    "ars", "aud", "bam", "bucks", "cad", "cop", "egp", "fr", "ft", "gel", "keur", "lek", "mad", "mdl", "ngn", "pen", "php", "pkr", "ron", "rm", "rp",
     "rs", "rsd", "sar", "sfr", "try",
 ];
 const MULTIPLIERS: &[&str] = &[
@@ -66,6 +71,7 @@ static WORDS: LazyLock<HashMap<&'static str, Token>> = LazyLock::new(|| {
     let large = |word: &str| Token::Currency(Place::WithLargeNumbers { letters: word.chars().count() });
     each(ON_EITHER_SIDE, |_| Token::Currency(Place::EitherSide))
         .chain(each(BEHIND, |_| Token::Currency(Place::Behind)))
+        .chain(each(BEHIND_OR_BEFORE_LARGE, |_| Token::Currency(Place::BehindOrBeforeLarge)))
         .chain(each(WITH_LARGE_NUMBERS, large))
         .chain(each(MULTIPLIERS, |_| Token::Multiplier))
         .collect()
@@ -103,11 +109,16 @@ pub(super) fn has_money(text: &str) -> bool {
     object || (may_name_currency(text) && has_pair(text))
 }
 
-/// Whether a look at all words is worth its time: a plain text has a `$` or a word that is a currency. Plain is what has beside
-/// ASCII only the letters of Western Europe (U+00C0 to U+00FF, whose first byte is C3): they are in no such word and no sign.
+/// Whether a look at all words is worth its time: a plain text has a `$`, a word that is a currency, the `,-` of a price or the `S/`
+/// of Peru. Plain is what has beside ASCII only the letters of Western Europe (U+00C0 to U+00FF, whose first byte is C3): they are
+/// in no such word and no sign.
 fn may_name_currency(text: &str) -> bool {
-    let is_plain = !text.bytes().any(|byte| byte == b'$' || (byte >= 0xC0 && byte != 0xC3));
-    !is_plain || text.as_bytes().split(|byte| !byte.is_ascii_alphabetic()).any(is_currency)
+    let bytes = text.as_bytes();
+    let is_plain = !bytes.iter().any(|byte| *byte == b'$' || (*byte >= 0xC0 && *byte != 0xC3));
+    let is_price = |pair: &[u8]| matches!(pair, [b',' | b'.', b'-'] | [b'S' | b's', b'/']);
+    !is_plain
+        || bytes.windows(2).any(is_price)
+        || bytes.split(|byte| !byte.is_ascii_alphabetic()).any(is_currency)
 }
 
 /// Whether a word of ASCII letters is one.
@@ -126,6 +137,8 @@ fn is_currency(word: &[u8]) -> bool {
 #[derive(Clone, Copy, PartialEq)]
 enum Token {
     Number(Number),
+    /// A number with a dash or `_` behind it: `5000-EUR`.
+    Joined(Number),
     Currency(Place),
     Multiplier,
     Other,
@@ -135,7 +148,14 @@ enum Token {
 enum Place {
     EitherSide,
     Behind,
-    WithLargeNumbers { letters: usize },
+    BehindOrBeforeLarge,
+    WithLargeNumbers {
+        letters: usize,
+    },
+    /// One of those, abbreviated: `Rs.`
+    Dotted,
+    /// `S/`
+    Sol,
 }
 
 /// The digits before the decimal separator, as far as one can tell: the first group and further ones of three.
@@ -170,9 +190,24 @@ impl Number {
 
 fn is_money(first: Token, second: Token) -> bool {
     match (first, second) {
-        (Token::Number(_), Token::Currency(Place::EitherSide | Place::Behind))
+        (
+            Token::Number(_),
+            Token::Currency(Place::EitherSide | Place::Behind | Place::BehindOrBeforeLarge),
+        )
         | (Token::Currency(Place::EitherSide), Token::Number(_)) => true,
-        (Token::Number(number), Token::Currency(Place::WithLargeNumbers { .. })) => number.whole_digits >= 3,
+        (Token::Joined(number), Token::Currency(Place::EitherSide)) => {
+            number.whole_digits >= 3 && !number.is_year()
+        }
+        (Token::Number(number), Token::Currency(Place::WithLargeNumbers { .. } | Place::Dotted)) => {
+            number.whole_digits >= 3
+        }
+        (Token::Currency(Place::Dotted | Place::Sol), Token::Number(number)) => {
+            number.whole_digits >= 3 && !number.is_year()
+        }
+        // `KR 06236` is a place in Korea.
+        (Token::Currency(Place::BehindOrBeforeLarge), Token::Number(number)) => {
+            number.whole_digits >= 3 && !number.is_year() && (number.whole_digits < 5 || number.groups > 1)
+        }
         // `FR 75001` is a place; `Fr. 75'001` is money.
         (Token::Currency(Place::WithLargeNumbers { letters }), Token::Number(number)) => {
             number.whole_digits >= 3 && !number.is_year() && (letters > 2 || number.groups > 1)
@@ -187,11 +222,20 @@ fn has_pair(text: &str) -> bool {
     let mut number: Option<Number> = None;
     let mut word = Word::new();
     let mut before = ' ';
+    let mut before_word = ' ';
+    let mut is_price = false;
     for letter in text.chars().chain(std::iter::once('\n')) {
+        // `500,-`
+        if is_price && (is_blank(letter) || letter == '\n') {
+            return true;
+        }
+        is_price = false;
         let in_word = word.takes(letter);
         if let Some(token) = word.token().filter(|_| !in_word) {
+            let token = word.with_sign(token, before_word, letter);
+            let of_sign = letter == '$' && token == Token::Other && word.count <= LETTERS_OF_A_SIGN_MAX;
             word = Word::new();
-            if ends(&mut last, token) {
+            if (of_sign && is_money(last[1], DOLLAR)) || ends(&mut last, token) {
                 return true;
             }
         }
@@ -199,6 +243,7 @@ fn has_pair(text: &str) -> bool {
             number.get_or_insert_default().digit(value);
         } else if let Some(open) = number.as_mut() {
             open.end_group();
+            is_price = is_dash(letter) && ends_a_price(before, open.whole_digits);
             let goes_on =
                 is_blank(letter) || is_separator(letter) || (is_separator(before) && is_dash(letter));
             if !goes_on {
@@ -210,17 +255,40 @@ fn has_pair(text: &str) -> bool {
             }
         }
         if in_word {
+            if word.count == 0 {
+                before_word = before;
+            }
             word.push(letter);
         } else if is_sign(letter) {
             if ends(&mut last, Token::Currency(Place::EitherSide)) {
                 return true;
             }
+        } else if let (true, Token::Number(number)) = (joins(before, letter), last[1]) {
+            last[1] = Token::Joined(number);
         } else if number.is_none() && !is_blank(letter) && !may_stand_between(letter, last[1]) {
             last = [last[1], Token::Other];
         }
         before = letter;
     }
     false
+}
+
+const DOLLAR: Token = Token::Currency(Place::EitherSide);
+/// `5000 US$`: the letters belong to the sign.
+const LETTERS_OF_A_SIGN_MAX: usize = 3;
+
+/// `5000-EUR`; `Level 3 - EUR team` is a team.
+fn joins(before: char, letter: char) -> bool {
+    digit(before).is_some() && (is_dash(letter) || letter == '_')
+}
+
+/// `500,-` and, in Switzerland, `500.-`; `10.- 12. Mai` is a time.
+fn ends_a_price(separator: char, whole_digits: usize) -> bool {
+    match separator {
+        ',' => whole_digits >= 2,
+        '.' => whole_digits >= 3,
+        _ => false,
+    }
 }
 
 /// Takes a token in and says whether it completes money.
@@ -275,6 +343,22 @@ impl Word {
             || (self.count > 0 && matches!(letter, '"' | '\u{5f4}') && self.bytes[0] == 0xd7)
     }
 
+    fn is(&self, word: &str) -> bool {
+        !self.too_long && self.bytes.get(..self.count) == Some(word.as_bytes())
+    }
+
+    /// What the word is with the letters around it: a dot makes a currency of `Rs. 500` and none of `Rm. 301`.
+    fn with_sign(&self, token: Token, before: char, after: char) -> Token {
+        let abbreviated = || ["fr", "rp", "rs", "sfr"].iter().any(|word| self.is(word));
+        match (token, after) {
+            (Token::Currency(Place::WithLargeNumbers { .. }), '.') if abbreviated() => {
+                Token::Currency(Place::Dotted)
+            }
+            (Token::Other, '/') if self.is("s") && is_blank(before) => Token::Currency(Place::Sol),
+            (token, _) => token,
+        }
+    }
+
     fn push(&mut self, letter: char) {
         if letter.is_ascii() {
             match self.bytes.get_mut(self.count) {
@@ -313,8 +397,8 @@ impl Word {
     }
 }
 
-/// Whether the whole text is a number of at least four digits with two or four decimals: `12 500,00`, `987654.32`. A year and a month
-/// (`2026.11`) are not.
+/// Whether the whole text is a number of at least four digits with two or four decimals: `12 500,00`, `987654.32`; with a comma and
+/// two decimals three digits are enough. A year and a month (`2026.11`) are not.
 pub(super) fn is_decimal(text: &str) -> bool {
     let text = text.trim().trim_start_matches(is_dash);
     let Some((at, decimal)) = text.char_indices().rfind(|(_, letter)| is_separator(*letter)) else {
@@ -346,7 +430,8 @@ pub(super) fn is_decimal(text: &str) -> bool {
     }
     let last_group_fits = first_group == 0 || number.group_digits == 3;
     number.end_group();
-    decimals_fit && last_group_fits && number.whole_digits >= 4 && !number.is_year()
+    let digits_min = if decimal == ',' && decimals.chars().count() == 2 { 3 } else { 4 };
+    decimals_fit && last_group_fits && number.whole_digits >= digits_min && !number.is_year()
 }
 
 #[cfg(test)]
@@ -364,17 +449,24 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_first_look_lets_no_money_go(text in "([0-9]{1,4}|[a-z]{1,3}|[ .,-]|euro|EUR|Kr|chf|é|Ü|\u{d7}|€|kč|£|руб|\u{212a}r){1,8}") {
+        fn the_first_look_lets_no_money_go(text in "([0-9]{1,4}|[a-z]{1,3}|[ .,-]|S/|_|euro|EUR|Kr|chf|é|Ü|\u{d7}|€|kč|£|руб|\u{212a}r){1,8}") {
             prop_assert!(may_name_currency(&text) || !has_pair(&text), "{text}");
         }
     }
 
     #[test]
     fn no_currency_is_in_two_lists() {
-        for (i, word) in ON_EITHER_SIDE.iter().chain(BEHIND).chain(WITH_LARGE_NUMBERS).enumerate() {
+        for (i, word) in ON_EITHER_SIDE
+            .iter()
+            .chain(BEHIND)
+            .chain(BEHIND_OR_BEFORE_LARGE)
+            .chain(WITH_LARGE_NUMBERS)
+            .enumerate()
+        {
             let again = ON_EITHER_SIDE
                 .iter()
                 .chain(BEHIND)
+                .chain(BEHIND_OR_BEFORE_LARGE)
                 .chain(WITH_LARGE_NUMBERS)
                 .skip(i + 1)
                 .any(|other| other == word);
