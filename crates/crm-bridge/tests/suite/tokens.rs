@@ -25,6 +25,8 @@ struct Desk {
     given: Cell<u32>,
     refresh: RefCell<String>,
     valid: RefCell<Option<String>>,
+    /// The base address in its answers.
+    named: Cell<Option<&'static str>>,
 }
 
 impl Desk {
@@ -52,7 +54,8 @@ impl Desk {
         *self.valid.borrow_mut() = Some(format!("access-{number}-x"));
         *self.refresh.borrow_mut() = format!("refresh-{number}-x");
         json_answer(&json!({
-            "access_token": format!("access-{number}-x"), "refresh_token": format!("refresh-{number}-x"), "expires_in": 3600
+            "access_token": format!("access-{number}-x"), "refresh_token": format!("refresh-{number}-x"), "expires_in": 3600,
+            "instance_url": self.named.get()
         }))
     }
 }
@@ -144,6 +147,24 @@ fn a_refresh_token_that_works_once_is_kept_before_what_came_with_it_is_used() {
         for text in ["access-1-x", "refresh-1-x", "first-refresh"] {
             assert!(!sealed.windows(text.len()).any(|bytes| bytes == text.as_bytes()), "{text} lies open");
         }
+    });
+}
+
+#[test]
+fn a_refresh_token_is_kept_even_if_the_address_that_came_with_it_is_refused() {
+    block_on(async {
+        let desk = Desk::new();
+        desk.named.set(Some("https://crm.elsewhere.example"));
+        let host = "[host]\nfrom_token = { at = \"/instance_url\", suffixes = [\".my.crm.example\"] }\n\n";
+        let (town, crm, _folder) = beside(&desk, &format!("{host}{ROTATING}")).await;
+        assert_eq!(town.bridge.connector.ask(about("a")).await.err(), Some(Trouble::HostRefused));
+        assert_eq!((crm.with("POST /token").len(), crm.with("GET").len()), (1, 0));
+        // Somebody has put right what was wrong at the CRM. The first refresh token is worth nothing any more.
+        desk.named.set(Some("https://localhost.my.crm.example"));
+        town.clock.advance_ms(60_000);
+        let after = town.bridge.connector.ask(about("b")).await.err();
+        assert_ne!(after, Some(Trouble::TokenSpent), "nobody has to authorise the bridge again");
+        assert!(crm.with("POST /token")[1].contains("refresh_token=refresh-1-x"));
     });
 }
 

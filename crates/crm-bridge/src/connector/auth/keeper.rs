@@ -183,14 +183,17 @@ impl Keeper {
             Auth::Oauth2(oauth) if oauth.grant == OauthGrant::RefreshToken => {
                 self.refreshed(state, oauth, means).await
             }
-            Auth::Oauth2(oauth) => self.ask_for_token(oauth, means, None).await.map(Fresh::from),
+            Auth::Oauth2(oauth) => self.ask_for_token(oauth, means, None).await.and_then(Fresh::of),
             Auth::Login(login) => self.log_in(login, means).await,
             _ => return Ok(self.fixed.clone()),
         };
         let fresh = match given {
             Ok(fresh) => fresh,
             Err(failure) => {
-                if matches!(failure.trouble, Trouble::Credentials | Trouble::TokenSpent | Trouble::Refused) {
+                if matches!(
+                    failure.trouble,
+                    Trouble::Credentials | Trouble::TokenSpent | Trouble::Refused | Trouble::HostRefused
+                ) {
                     state.refused = Some((failure.clone(), self.clock.now().plus_ms(REST_MS)));
                     tracing::error!(crm.reason = failure.trouble.as_str(), "{}", failure.trouble.sentence());
                 }
@@ -247,13 +250,17 @@ impl Keeper {
             if oauth.rotates {
                 return Err(Trouble::TokenNotKept.into());
             }
-            return self.ask_for_token(oauth, means, Some(&first)).await.map(Fresh::from);
+            return self.ask_for_token(oauth, means, Some(&first)).await.and_then(Fresh::of);
         };
         let source = means.profile.head.name.as_str();
         let seed = hash(&first);
         if let Some(tokens) = state.unsaved.take() {
             // The CRM has given these and knows the old ones no more; first they go to the disk.
-            return self.keep(store, source, state, tokens).await;
+            let usable = !tokens.access.is_empty();
+            let fresh = self.keep(store, source, state, tokens).await?;
+            if usable {
+                return Ok(fresh);
+            }
         }
         let row = self.lease(store, source, &seed, state).await?;
         let row = match row {
@@ -276,14 +283,22 @@ impl Keeper {
             known.as_ref().map_or_else(|| first.clone(), |known| Zeroizing::new(known.refresh.clone()));
         match self.ask_for_token(oauth, means, Some(&refresh)).await {
             Ok(given) => {
-                let tokens = KeptTokens {
-                    seed,
-                    refresh: given.refresh.map_or_else(|| refresh.to_string(), |refresh| refresh.to_string()),
-                    access: given.access.to_string(),
-                    expires_at_ms: given.expires_at.ms(),
-                    base: given.base.map(|base| base.to_string()),
+                let new = given.refresh.as_ref().unwrap_or(&refresh).to_string();
+                let tokens = match &given.base {
+                    Ok(base) => KeptTokens {
+                        seed,
+                        refresh: new,
+                        access: given.access.to_string(),
+                        expires_at_ms: given.expires_at.ms(),
+                        base: base.as_ref().map(ToString::to_string),
+                    },
+                    // The old refresh token may be spent: the new one is kept whatever else is wrong with the answer.
+                    Err(_) => {
+                        KeptTokens { seed, refresh: new, access: String::new(), expires_at_ms: 0, base: None }
+                    }
                 };
-                self.keep(store, source, state, tokens).await
+                let fresh = self.keep(store, source, state, tokens).await?;
+                given.base.map(|_| fresh).map_err(Failure::from)
             }
             Err(failure) if failure.trouble == Trouble::TokenSpent => {
                 let spent = KeptTokens {
@@ -385,9 +400,10 @@ pub(super) struct Fresh {
     pub(super) base: Option<Url>,
 }
 
-impl From<Given> for Fresh {
-    fn from(given: Given) -> Self {
-        Self { access: given.access, expires_at: given.expires_at, base: given.base }
+impl Fresh {
+    /// One that was just given, if the CRM may be asked where its answer says.
+    fn of(given: Given) -> Result<Self, Failure> {
+        Ok(Self { access: given.access, expires_at: given.expires_at, base: given.base? })
     }
 }
 

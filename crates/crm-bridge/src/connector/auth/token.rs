@@ -26,8 +26,8 @@ pub(super) struct Given {
     pub(super) access: Zeroizing<String>,
     pub(super) refresh: Option<Zeroizing<String>>,
     pub(super) expires_at: Timestamp,
-    /// The base address in the answer.
-    pub(super) base: Option<Url>,
+    /// The base address in the answer, or why it is not followed; the tokens are none the worse for it.
+    pub(super) base: Result<Option<Url>, Trouble>,
 }
 
 /// A token request.
@@ -130,22 +130,20 @@ impl TokenRequest<'_> {
             .and_then(|seconds| seconds.number())
             .unwrap_or_else(|| i64::from(self.oauth.lifetime_s))
             .clamp(1, LIFETIME_S_MAX);
-        let base = match self.from_token {
-            None => None,
-            Some(rule) => {
-                let text =
-                    pick(body, &rule.at).and_then(|text| text.text()).ok_or(Trouble::UnexpectedShape)?;
-                let base = base_from_answer(&text, self.configured, &rule.suffixes);
-                let base = base.or_else(|| self.unpinned(&text));
-                Some(base.ok_or(Trouble::HostRefused)?)
-            }
-        };
         Ok(Given {
             access,
             refresh: member("refresh_token").and_then(|token| token.text()).filter(|token| is_token(token)),
             expires_at: self.now.plus_ms(lifetime_s * 1_000),
-            base,
+            base: self.base(body),
         })
+    }
+
+    /// The base address in an answer, if the profile says that there is one.
+    fn base(&self, body: &[u8]) -> Result<Option<Url>, Trouble> {
+        let Some(rule) = self.from_token else { return Ok(None) };
+        let text = pick(body, &rule.at).and_then(|text| text.text()).ok_or(Trouble::UnexpectedShape)?;
+        let base = base_from_answer(&text, self.configured, &rule.suffixes);
+        base.or_else(|| self.unpinned(&text)).map(Some).ok_or(Trouble::HostRefused)
     }
 }
 
