@@ -216,8 +216,18 @@ impl Store {
                 let mine = crm_orders::key_id
                     .eq(&order.key_id)
                     .and(crm_orders::idempotency_key.eq(&order.idempotency_key));
+                // An event of this ticket may have been believed on the word of another order of this customer; that one vouches
+                // for what was believed on the word of this one.
+                let vouched: Option<Option<i64>> =
+                    crm_orders::table.filter(mine).select(crm_orders::adopted).get_result(conn).optional()?;
+                let theirs = crm_orders::customer_ref
+                    .eq(order.customer_ref.as_str())
+                    .and(crm_orders::adopted.eq(Some(ticket)));
+                diesel::update(crm_orders::table.filter(theirs))
+                    .set(crm_orders::adopted.eq(vouched.flatten()))
+                    .execute(conn)?;
                 diesel::update(crm_orders::table.filter(mine))
-                    .set(crm_orders::ticket.eq(Some(ticket)))
+                    .set((crm_orders::ticket.eq(Some(ticket)), crm_orders::adopted.eq(Some(ticket))))
                     .execute(conn)?;
                 link_ticket(conn, ticket, order.customer_ref.as_str(), now)
             })

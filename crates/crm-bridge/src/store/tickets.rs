@@ -247,9 +247,15 @@ impl Store {
             .write(move |conn| {
                 let waited: Option<i64> =
                     deliveries::table.select(diesel::dsl::min(deliveries::seq)).get_result(conn)?;
+                // An event with an old time does not take along what came before it and is new.
+                let kept: Option<i64> = ticket_feed::table
+                    .filter(ticket_feed::at.ge(instant.ms()))
+                    .select(diesel::dsl::min(ticket_feed::seq))
+                    .get_result(conn)?;
                 let old: Vec<i64> = ticket_feed::table
                     .filter(ticket_feed::at.lt(instant.ms()))
                     .filter(ticket_feed::seq.lt(waited.unwrap_or(i64::MAX)))
+                    .filter(ticket_feed::seq.lt(kept.unwrap_or(i64::MAX)))
                     .order(ticket_feed::seq)
                     .limit(FORGET_MAX)
                     .select(ticket_feed::seq)
@@ -386,16 +392,18 @@ fn belongs(
         return Ok(true);
     }
     let ordered: Option<(String, String)> = crm_orders::table
-        .filter(crm_orders::customer_ref.eq(customer_ref).and(crm_orders::ticket.is_null()))
+        .filter(crm_orders::customer_ref.eq(customer_ref))
+        .filter(crm_orders::ticket.is_null().and(crm_orders::adopted.is_null()))
         .order(crm_orders::created_at)
         .limit(1)
         .select((crm_orders::key_id, crm_orders::idempotency_key))
         .get_result(conn)
         .optional()?;
     let Some((key_id, key)) = ordered else { return Ok(false) };
+    // Which of the customer's open orders it is, only the answer to the order says. Each vouches for one ticket.
     let order =
         crm_orders::table.filter(crm_orders::key_id.eq(key_id).and(crm_orders::idempotency_key.eq(key)));
-    diesel::update(order).set(crm_orders::ticket.eq(Some(ticket))).execute(conn)?;
+    diesel::update(order).set(crm_orders::adopted.eq(Some(ticket))).execute(conn)?;
     link_ticket(conn, ticket, customer_ref, now)?;
     Ok(true)
 }

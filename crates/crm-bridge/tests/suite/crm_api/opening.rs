@@ -82,6 +82,25 @@ both_databases! {
         assert!(orders.len() == 2 && orders[0] == orders[1], "{orders:?}");
     }
 
+    async fn an_event_that_comes_before_the_answers_mixes_up_no_two_orders_of_a_customer(crm: CrmTown) {
+        let key = crm.key(&[Scope::TicketsCreate]).await;
+        let (id, customer) = crm.customer(0, 10_001).await;
+        let other = || json!({ "subject": "Second", "text": "Another matter." });
+        // The answers to both orders are lost; their tickets are 10_002 and 10_003.
+        crm.desk.always(500, json!({}));
+        order(&crm, &key, &id, "k1", new_order()).await.problem(503, "ticket_service_unavailable");
+        crm.town.clock.advance_ms(1_000);
+        order(&crm, &key, &id, "k2", other()).await.problem(503, "ticket_service_unavailable");
+        // The event of the second one's ticket comes first.
+        assert!(crm.tells(10_003, 2, looks(&customer, "opened", "Second", "new")).await);
+        crm.desk.answers([(201, json!({ "version": 1, "ticket": 10_002 })), (201, json!({ "version": 1, "ticket": 10_003 }))]);
+        assert_eq!(order(&crm, &key, &id, "k1", new_order()).await.expect(201)["number"], 10_002);
+        assert_eq!(order(&crm, &key, &id, "k2", other()).await.expect(201)["number"], 10_003);
+        assert!(crm.tells(10_002, 2, looks(&customer, "opened", "Coupling stuck", "new")).await);
+        // Two orders vouch for two tickets.
+        assert!(!crm.tells(10_004, 2, looks(&customer, "opened", "Third", "new")).await);
+    }
+
     async fn a_customer_whom_the_bridge_meets_here_first_is_asked_for_in_the_crm(crm: CrmTown) {
         let key = crm.key(&[Scope::TicketsCreate]).await;
         crm.desk.always(201, json!({ "version": 1, "ticket": 10_002 }));

@@ -1,0 +1,1 @@
+ALTER TABLE crm_orders DROP COLUMN adopted;
