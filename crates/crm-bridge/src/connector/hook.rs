@@ -8,11 +8,14 @@ use hmac::{Hmac, KeyInit, Mac};
 use service_kit::{Secret, Timestamp};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
+use zeroize::Zeroizing;
 
 use super::pluck::{List, Plucked, Row, pluck, pluck_each};
 use super::pointer::Pointer;
 use super::profile::auth::HashKind;
-use super::profile::webhook::{DigestEncoding, HookBody, SignatureKind, SignedPart, StampUnit, Webhook};
+use super::profile::webhook::{
+    DigestEncoding, HookBody, KeyEncoding, Signature, SignatureKind, SignedPart, StampUnit, Webhook,
+};
 use super::projection::is_id;
 use super::projection::scan::look_over;
 use crate::policy::Entity;
@@ -20,6 +23,8 @@ use crate::policy::Entity;
 /// Events of one delivery that are taken; a sender that has more says so again, or the next sync finds them.
 pub const EVENTS_MAX: usize = 1_000;
 const DEPTH_MAX: usize = 32;
+/// Digests of one delivery that are compared: while a key is being changed there are two.
+const DIGESTS_MAX: usize = 8;
 
 /// One delivery as it came in, not yet believed.
 pub struct Delivery<'a> {
@@ -81,7 +86,7 @@ pub fn verify(
     if signature.kind == SignatureKind::None {
         return Ok(());
     }
-    let secret = secret.ok_or(Refusal::Signature)?;
+    let secret = secret.filter(|secret| !secret.expose().is_empty()).ok_or(Refusal::Signature)?;
     match signature.kind {
         SignatureKind::None => Ok(()),
         SignatureKind::Hmac => verify_digest(hook, secret, delivery, now),
@@ -132,7 +137,11 @@ fn verify_digest(
     let stamp = match &signature.timestamp {
         None => String::new(),
         Some(signed_at) => {
-            let stamp = (delivery.header)(&signed_at.header).ok_or(Refusal::Signature)?;
+            let header = (delivery.header)(&signed_at.header).ok_or(Refusal::Signature)?;
+            let stamp = match &signed_at.field {
+                Some(name) => field_of(&header, name).next().map(str::to_owned).ok_or(Refusal::Signature)?,
+                None => header,
+            };
             let count: i64 = stamp.trim().parse().map_err(|_| Refusal::Signature)?;
             let ms = match signed_at.unit {
                 StampUnit::S => count.saturating_mul(1_000),
@@ -147,7 +156,11 @@ fn verify_digest(
     };
     let header = signature.header.as_deref().ok_or(Refusal::Signature)?;
     let given = (delivery.header)(header).ok_or(Refusal::Signature)?;
-    let digest = digest_of(&given, &signature.prefix, signature.encoding).ok_or(Refusal::Signature)?;
+    let digests = digests_of(&given, signature);
+    let id = match &signature.id_header {
+        Some(header) => (delivery.header)(header).ok_or(Refusal::Signature)?,
+        None => String::new(),
+    };
     let mut parts: Vec<&[u8]> = Vec::new();
     let body_alone = [SignedPart::Body];
     let signed = if signature.signed.is_empty() { &body_alone[..] } else { &signature.signed };
@@ -160,15 +173,44 @@ fn verify_digest(
             SignedPart::Uri => delivery.uri.as_bytes(),
             SignedPart::Body => delivery.body,
             SignedPart::Timestamp => stamp.as_bytes(),
+            SignedPart::Id => id.as_bytes(),
         });
     }
-    let key = secret.expose().as_bytes();
-    let fits = match signature.algorithm.unwrap_or(HashKind::Sha256) {
-        HashKind::Sha1 => mac_fits(Hmac::<Sha1>::new_from_slice(key), &parts, &digest),
-        HashKind::Sha256 => mac_fits(Hmac::<Sha256>::new_from_slice(key), &parts, &digest),
-        HashKind::Sha512 => mac_fits(Hmac::<Sha512>::new_from_slice(key), &parts, &digest),
+    let key = key_bytes(secret, signature.key).ok_or(Refusal::Signature)?;
+    let fits = |digest: &Vec<u8>| match signature.algorithm.unwrap_or(HashKind::Sha256) {
+        HashKind::Sha1 => mac_fits(Hmac::<Sha1>::new_from_slice(&key), &parts, digest),
+        HashKind::Sha256 => mac_fits(Hmac::<Sha256>::new_from_slice(&key), &parts, digest),
+        HashKind::Sha512 => mac_fits(Hmac::<Sha512>::new_from_slice(&key), &parts, digest),
     };
-    if fits { Ok(()) } else { Err(Refusal::Signature) }
+    if digests.iter().any(fits) { Ok(()) } else { Err(Refusal::Signature) }
+}
+
+/// The shared key. An empty one would let everybody sign.
+pub(crate) fn key_bytes(secret: &Secret, encoding: KeyEncoding) -> Option<Zeroizing<Vec<u8>>> {
+    let text = secret.expose();
+    let bytes = Zeroizing::new(match encoding {
+        KeyEncoding::Text => text.as_bytes().to_vec(),
+        KeyEncoding::Base64 => STANDARD.decode(text.strip_prefix("whsec_").unwrap_or(text).trim()).ok()?,
+    });
+    Some(bytes).filter(|bytes| !bytes.is_empty())
+}
+
+/// The values of that name in a list of `name=value` with commas between.
+fn field_of<'h>(header: &'h str, name: &str) -> impl Iterator<Item = &'h str> {
+    header.split(',').filter_map(move |pair| {
+        let (known, value) = pair.trim().split_once('=')?;
+        (known == name).then_some(value)
+    })
+}
+
+/// The digests that a header carries: one, or the first few of a list.
+fn digests_of(given: &str, signature: &Signature) -> Vec<Vec<u8>> {
+    let digest = |text: &str| digest_of(text, &signature.prefix, signature.encoding);
+    match &signature.field {
+        Some(name) => field_of(given, name).filter_map(digest).take(DIGESTS_MAX).collect(),
+        None if signature.several => given.split(' ').filter_map(digest).take(DIGESTS_MAX).collect(),
+        None => digest(given).into_iter().collect(),
+    }
 }
 
 fn mac_fits<M: Mac, E>(mac: Result<M, E>, parts: &[&[u8]], digest: &[u8]) -> bool {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
-use service_kit::Timestamp;
+use service_kit::{Secret, Timestamp};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 
@@ -14,6 +14,7 @@ use super::ProveError;
 use super::child::{Bridge, Home};
 use super::look::{Place, PlaceKind, Scope};
 use super::wire::{Call, Tape};
+use crate::connector::hook::key_bytes;
 use crate::connector::profile::auth::HashKind;
 use crate::connector::profile::webhook::{
     DigestEncoding, HookBody, Signature, SignatureKind, SignedPart, StampUnit, Webhook,
@@ -183,12 +184,29 @@ fn signed(hook: &Hook<'_>, secret: &str, path: &str, mut body: Vec<u8>) -> Signe
             });
             let text = stamp.as_ref().map(|(_, text)| text.as_str()).unwrap_or_default();
             let digest = digest(rules, secret, &format!("{}{path}", hook.public_url), &body, text);
-            headers.extend(rules.header.clone().map(|header| (header, format!("{}{digest}", rules.prefix))));
-            headers.extend(stamp);
+            let digest = format!("{}{digest}", rules.prefix);
+            let digest =
+                rules.field.as_ref().map_or_else(|| digest.clone(), |name| format!("{name}={digest}"));
+            headers.extend(rules.header.clone().map(|header| (header, digest)));
+            headers.extend(rules.id_header.clone().map(|header| (header, DELIVERY_ID.to_owned())));
+            let field = rules.timestamp.as_ref().and_then(|at| at.field.as_ref());
+            match (stamp, field) {
+                (Some((header, text)), Some(name)) => {
+                    let same = headers.iter_mut().find(|(known, _)| *known == header);
+                    match same {
+                        Some((_, value)) => *value = format!("{name}={text},{value}"),
+                        None => headers.push((header, format!("{name}={text}"))),
+                    }
+                }
+                (stamp, _) => headers.extend(stamp),
+            }
         }
     }
     (path, body, headers)
 }
+
+/// Of a delivery whose id is signed.
+const DELIVERY_ID: &str = "msg_guichet_prove";
 
 fn digest(rules: &Signature, secret: &str, uri: &str, body: &[u8], stamp: &str) -> String {
     let body_alone = [SignedPart::Body];
@@ -203,6 +221,7 @@ fn digest(rules: &Signature, secret: &str, uri: &str, body: &[u8], stamp: &str) 
             SignedPart::Uri => uri.as_bytes(),
             SignedPart::Body => body,
             SignedPart::Timestamp => stamp.as_bytes(),
+            SignedPart::Id => DELIVERY_ID.as_bytes(),
         });
     }
     fn mac<M: Mac, E>(mac: Result<M, E>, message: &[u8]) -> Vec<u8> {
@@ -210,7 +229,8 @@ fn digest(rules: &Signature, secret: &str, uri: &str, body: &[u8], stamp: &str) 
         mac.update(message);
         mac.finalize().into_bytes().to_vec()
     }
-    let key = secret.as_bytes();
+    let key = key_bytes(&Secret::new(secret), rules.key).unwrap_or_default();
+    let key = key.as_slice();
     let bytes = match rules.algorithm.unwrap_or(HashKind::Sha256) {
         HashKind::Sha1 => mac(Hmac::<Sha1>::new_from_slice(key), &message),
         HashKind::Sha256 => mac(Hmac::<Sha256>::new_from_slice(key), &message),

@@ -24,6 +24,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use service_kit::{Clock, Ids, shutdown};
 
 pub use self::by_hand::ByHand;
@@ -40,6 +42,7 @@ use self::stub::{Stub, WAYS};
 use self::wire::Tape;
 use crate::connector::plant::Planter;
 use crate::connector::profile::Profile;
+use crate::connector::profile::webhook::KeyEncoding;
 use crate::policy::{Policy, Role};
 
 /// Why a run could not be carried out, and what to do.
@@ -238,6 +241,10 @@ impl Run<'_> {
         }
         let (path, secret) = (order.ids.token(24), order.ids.token(24));
         let webhook = order.profile.webhook.as_ref();
+        let secret = match webhook.map(|hook| hook.signature.key) {
+            Some(KeyEncoding::Base64) => STANDARD.encode(secret),
+            _ => secret,
+        };
         let around = Around {
             program: order.program,
             config_file: order.config_file,

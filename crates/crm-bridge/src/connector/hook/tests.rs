@@ -186,3 +186,77 @@ proptest! {
         prop_assert_eq!(outcome(&hook, &[("S", &digest)], &[], body.as_bytes()), Ok(()));
     }
 }
+
+#[test]
+fn a_stamp_and_its_digests_may_stand_in_one_header() {
+    let hook = hook(
+        "body='json'\nid='/id'\nkind={}\n[signature]\nkind='hmac'\nalgorithm='sha256'\nencoding='hex'\n\
+         header='Stripe-Signature'\nfield='v1'\nsigned=['timestamp','body']\nseparator='.'\n\
+         timestamp={header='Stripe-Signature',field='t',unit='s'}",
+    );
+    let now = NOW_MS / 1_000;
+    let digest = |stamp: i64| hex(&mac(&[stamp.to_string().as_bytes(), b".", b"{}"]));
+    let check = |header: &str| outcome(&hook, &[("stripe-signature", header)], &[], b"{}");
+    assert_eq!(check(&format!("t={now},v1={}", digest(now))), Ok(()));
+    // While the key is changed there are two, and `v0` is a fake of the test mode.
+    assert_eq!(check(&format!("t={now}, v1={}, v1={},v0=x", hex(&[1; 32]), digest(now))), Ok(()));
+    assert_eq!(check(&format!("t={now},v0={}", digest(now))), Err(Refusal::Signature));
+    assert_eq!(
+        check(&format!("t={},v1={}", now + 1, digest(now))),
+        Err(Refusal::Signature),
+        "a renewed stamp"
+    );
+    assert_eq!(check(&format!("t={},v1={}", now - 301, digest(now - 301))), Err(Refusal::Stale));
+    for broken in ["", "t=", "v1=", "t,v1", &format!("v1={}", digest(now)), &format!("t={now}")] {
+        assert_eq!(check(broken), Err(Refusal::Signature), "{broken}");
+    }
+}
+
+#[test]
+fn standard_webhooks_sign_id_stamp_and_body_and_list_their_digests() {
+    let hook = hook(
+        "body='json'\nid='/id'\nkind={}\n[signature]\nkind='hmac'\nalgorithm='sha256'\nencoding='base64'\nkey='base64'\n\
+         header='webhook-signature'\nprefix='v1,'\nseveral=true\nid_header='webhook-id'\nsigned=['id','timestamp','body']\n\
+         separator='.'\ntimestamp={header='webhook-timestamp',unit='s'}",
+    );
+    // The example of the specification (standard-webhooks/standard-webhooks, "Signature scheme").
+    let secret = Secret::new("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD");
+    let body = br#"{"email":"test@example.com","username":"test_user"}"#;
+    let check = |id: &str, signature: &str, now_s: i64| {
+        let header = |name: &str| match name {
+            "webhook-id" => Some(id.to_owned()),
+            "webhook-timestamp" => Some("1674087231".to_owned()),
+            "webhook-signature" => Some(signature.to_owned()),
+            _ => None,
+        };
+        let delivery = Delivery { method: "POST", uri: "", header: &header, query: &|_| None, body };
+        verify(&hook, Some(&secret), &delivery, Timestamp::from_ms(now_s * 1_000))
+    };
+    let key = STANDARD.decode("C2FVsBQIhrscChlQIMV+b5sSYspob7oD").unwrap();
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
+    mac.update(b"msg_27UH4WbU6Z5A5EzD8u03UvzRbpk.1674087231.");
+    mac.update(body);
+    let right = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
+    let id = "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk";
+    assert_eq!(check(id, &right, 1_674_087_231), Ok(()));
+    assert_eq!(check(id, &format!("v1a,AAAA v1,AAAA {right}"), 1_674_087_231), Ok(()));
+    assert_eq!(check("msg_other", &right, 1_674_087_231), Err(Refusal::Signature));
+    assert_eq!(check(id, &right, 1_674_087_231 + 301), Err(Refusal::Stale));
+    assert_eq!(check(id, "v1,AAAA", 1_674_087_231), Err(Refusal::Signature));
+}
+
+#[test]
+fn an_empty_key_lets_nobody_in() {
+    let hook = hook(
+        "body='json'\nid='/id'\nkind={}\n[signature]\nkind='hmac'\nalgorithm='sha256'\nencoding='hex'\nheader='S'",
+    );
+    let signed = hex(&{
+        let mut mac = Hmac::<Sha256>::new_from_slice(b"").unwrap();
+        mac.update(b"{}");
+        mac.finalize().into_bytes()
+    });
+    let header = |_: &str| Some(signed.clone());
+    let delivery = Delivery { method: "POST", uri: "", header: &header, query: &|_| None, body: b"{}" };
+    let outcome = verify(&hook, Some(&Secret::new("")), &delivery, Timestamp::from_ms(NOW_MS));
+    assert_eq!(outcome, Err(Refusal::Signature));
+}

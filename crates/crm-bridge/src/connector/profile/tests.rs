@@ -235,3 +235,19 @@ fn no_operation_of_the_server_plants() {
     }
     assert!(BUILT_IN.iter().filter(|(_, text)| Profile::load(text).unwrap().plant.is_some()).count() >= 2);
 }
+
+#[test]
+fn a_signature_whose_window_anybody_can_renew_is_refused() {
+    for (right, wrong, says) in [
+        ("[\"timestamp\", \"body\"]", "[\"body\"]", "anybody can renew a time stamp that is not signed"),
+        ("[\"timestamp\", \"body\"]", "[\"timestamp\"]", "includes the body"),
+        ("[\"timestamp\", \"body\"]", "[\"id\", \"timestamp\", \"body\"]", "`id_header`"),
+        ("prefix    = \"sha256=\"", "field = \"v1\"\nseveral = true", "with `field` or with `several`"),
+        ("kind      = \"hmac\"", "kind = \"token\"", "belong to kind = \"hmac\""),
+    ] {
+        let text = BUILT_IN[0].1.replacen(right, wrong, 1);
+        assert_ne!(text, BUILT_IN[0].1, "{right} does not stand in the profile");
+        let errors = errors(&text);
+        assert!(errors.iter().any(|error| error.contains(says)), "{says}: {errors:?}");
+    }
+}

@@ -69,6 +69,16 @@ pub struct Signature {
     /// What stands before the digest, such as `sha256=`.
     #[serde(default)]
     pub prefix: String,
+    /// The header is a list of `name=value` with commas between, as Stripe writes it; the digest is under this name.
+    pub field: Option<String>,
+    /// The header has several digests with blanks between, as Standard Webhooks has it: one that fits is enough.
+    #[serde(default)]
+    pub several: bool,
+    /// How the shared key is written.
+    #[serde(default)]
+    pub key: KeyEncoding,
+    /// The header with the delivery's id, where that is signed.
+    pub id_header: Option<String>,
     /// What is signed, in this order; the body alone unless given.
     #[serde(default)]
     pub signed: Vec<SignedPart>,
@@ -113,6 +123,17 @@ pub enum DigestEncoding {
     Base64IdRaw,
 }
 
+/// How the key of a signature stands in the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyEncoding {
+    /// Its letters are its bytes.
+    #[default]
+    Text,
+    /// base64, with `whsec_` before it or not (Standard Webhooks).
+    Base64,
+}
+
 /// A part of what is signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -125,6 +146,8 @@ pub enum SignedPart {
     Body,
     /// The time stamp as it stands in its header.
     Timestamp,
+    /// The delivery's id as it stands in its header.
+    Id,
 }
 
 /// When a webhook was signed.
@@ -133,6 +156,8 @@ pub enum SignedPart {
 pub struct SignedAt {
     /// The header that says so.
     pub header: String,
+    /// The name of its value, where the header is a list of `name=value`.
+    pub field: Option<String>,
     /// What it counts.
     pub unit: StampUnit,
     /// How far it may be from now.

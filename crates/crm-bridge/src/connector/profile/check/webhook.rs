@@ -2,7 +2,7 @@
 
 use super::Checker;
 use crate::connector::pointer::Pointer;
-use crate::connector::profile::webhook::{HookBody, SignatureKind, SignedPart};
+use crate::connector::profile::webhook::{HookBody, KeyEncoding, SignatureKind, SignedPart};
 
 impl Checker<'_> {
     pub(super) fn webhook(&mut self) {
@@ -47,5 +47,27 @@ impl Checker<'_> {
         self.require(signs_body, "webhook.signature", "what is signed includes the body");
         let stamped = !signature.signed.contains(&SignedPart::Timestamp) || signature.timestamp.is_some();
         self.require(stamped, "webhook.signature", "a signed time stamp needs `timestamp`");
+        let bound = signature.timestamp.is_none() || signature.signed.contains(&SignedPart::Timestamp);
+        self.require(
+            bound,
+            "webhook.signature.timestamp",
+            "anybody can renew a time stamp that is not signed: add \"timestamp\" to `signed`, or leave `timestamp` out",
+        );
+        let identified = signature.signed.contains(&SignedPart::Id) == signature.id_header.is_some();
+        self.require(identified, "webhook.signature", "`id_header` and \"id\" in `signed` belong together");
+        let of_digests = signature.kind == SignatureKind::Hmac
+            || (signature.field.is_none()
+                && !signature.several
+                && signature.key == KeyEncoding::Text
+                && signature.signed.is_empty()
+                && signature.timestamp.is_none());
+        let message = "`field`, `several`, `key`, `signed` and `timestamp` belong to kind = \"hmac\"";
+        self.require(of_digests, "webhook.signature", message);
+        let one_way = signature.field.is_none() || !signature.several;
+        self.require(
+            one_way,
+            "webhook.signature",
+            "a list of digests is written with `field` or with `several`",
+        );
     }
 }
