@@ -22,6 +22,8 @@ use crate::store::deliveries::Claimed;
 const AT_ONCE_MAX: i64 = 8;
 /// A claim outlives the longest attempt by so much.
 const LEASE_EXTRA_MS: i64 = 3_000;
+/// An activity takes at most so long: it waits for leave to ask the CRM, maybe for a new key, and is tried again with it.
+const ACTIVITY_MS_MAX: i64 = 90_000;
 /// With nothing to do the courier looks again after so long; the bell wakes it before.
 const IDLE: Duration = Duration::from_secs(30);
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
@@ -143,7 +145,7 @@ impl Courier {
         let mut attempts = 0;
         loop {
             let now = self.bridge.clock.now();
-            let lease_ms = self.timeout_ms + LEASE_EXTRA_MS;
+            let lease_ms = self.attempt_ms_max() + LEASE_EXTRA_MS;
             let claimed = self.bridge.store.claim_deliveries(now, lease_ms, AT_ONCE_MAX).await?;
             if claimed.is_empty() {
                 break;
@@ -157,6 +159,12 @@ impl Courier {
         self.bridge.outward.metrics.backlog(sum(|one| one.waiting), sum(|one| one.dead));
         self.tidy().await?;
         Ok(attempts)
+    }
+
+    /// An attempt that is still under way by then is broken off: when its claim runs out, another process may make it, and an
+    /// event must not overtake the one before it.
+    fn attempt_ms_max(&self) -> i64 {
+        if self.bridge.outward.activity { self.timeout_ms.max(ACTIVITY_MS_MAX) } else { self.timeout_ms }
     }
 
     async fn until_next(&self) -> Result<Duration, DbError> {
@@ -181,7 +189,9 @@ impl Courier {
             None => Deliver::Activity,
         };
         let store = &self.bridge.store;
-        match self.carry(deliver, &claim).await {
+        let most = Duration::from_millis(u64::try_from(self.attempt_ms_max()).unwrap_or(0));
+        let carried = tokio::time::timeout(most, self.carry(deliver, &claim)).await;
+        match carried.unwrap_or_else(|_| Err(Failure::new("timeout", "it took too long"))) {
             Ok(()) => {
                 self.bridge.outward.metrics.delivery("delivered");
                 store.delivered(target, seq).await
