@@ -5,8 +5,19 @@
     reason = "a command line talks to people on its standard streams"
 )]
 
+/// Like the one of the standard library, but a reader that has seen enough (`crm-bridge … | head`) is no fault.
+macro_rules! println {
+    () => { $crate::say(format_args!("\n")) };
+    ($($text:tt)*) => { $crate::say(format_args!("{}\n", format_args!($($text)*))) };
+}
+/// The same without the end of the line.
+macro_rules! print {
+    ($($text:tt)*) => { $crate::say(format_args!($($text)*)) };
+}
+
 mod commands;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -69,6 +80,15 @@ enum Command {
     /// Who did what, on the record
     #[command(subcommand)]
     Audit(commands::audit::AuditCommand),
+}
+
+/// What programs end with that the shell ends for writing to nobody: 128 and the number of SIGPIPE.
+const NOBODY_READS: i32 = 141;
+
+fn say(text: std::fmt::Arguments<'_>) {
+    if std::io::stdout().lock().write_fmt(text).is_err() {
+        std::process::exit(NOBODY_READS);
+    }
 }
 
 #[derive(Subcommand)]

@@ -371,7 +371,8 @@ async fn approve(config: &Config, policy: &str, person: &PersonArguments) -> Res
     let person = Person { name: &person.by, key: key.as_ref() };
     let store = store(config).await?;
     let approved = policies::approve(&store, &rules, &profile, policy, &person, Clock::system().now()).await;
-    tell(&approved.context("it can't be approved")?, "approved");
+    let approved = approved.context("it can't be approved")?;
+    tell(&approved, if approved.missing == 0 { "approved" } else { "signed by you, and not approved yet" });
     Ok(ExitCode::SUCCESS)
 }
 

@@ -9,7 +9,7 @@ mod sample;
 use serde_json::Value;
 
 use self::edit::{Lines, quoted};
-use self::guess::Guess;
+use self::guess::{Guess, Pages};
 use super::profile::{BUILT_IN, Profile};
 
 /// The profile that is filled in.
@@ -152,6 +152,28 @@ fn who(lines: &mut Lines, known: &Known) {
     }
 }
 
+/// The parameter that asks for another page, what stands in it, and what is to be said of it. A name that the person gave counts
+/// also where the sample shows no pages.
+fn pages(lines: &mut Lines, known: &Known, guess: Option<&Guess>) -> (Option<(String, String)>, Vec<String>) {
+    let given = known.page_parameter.as_deref().map(str::trim);
+    if let Some((usual, hole)) = guess.and_then(Guess::page_parameter) {
+        let name = given.unwrap_or(usual);
+        return ((!name.is_empty()).then(|| (name.to_owned(), hole.to_owned())), Vec::new());
+    }
+    let Some(name) = given.filter(|name| !name.is_empty()) else { return (None, Vec::new()) };
+    if guess.is_some_and(|guess| matches!(guess.pages, Pages::NextLink(_))) {
+        let note =
+            format!("`{name}` is not used: the sample has the address of the next page, which is followed");
+        return (None, vec![note]);
+    }
+    lines.set("paging", "kind", Some("\"page\""));
+    lines.set("paging", "first", Some("1"));
+    let note = format!(
+        "pages are taken to be numbered from 1 on by `{name}`, which the sample does not show: compare [paging] with the CRM"
+    );
+    (Some((name.to_owned(), "{page}".to_owned())), vec![note])
+}
+
 /// Part 7: what can be asked. Answers a line for each that was asked for and had to be left out.
 fn requests(lines: &mut Lines, known: &Known, guess: Option<&Guess>) -> Vec<String> {
     let asked = |given: &Option<String>, usual: &str| {
@@ -165,9 +187,7 @@ fn requests(lines: &mut Lines, known: &Known, guess: Option<&Guess>) -> Vec<Stri
     let list = if list.starts_with('/') { list.to_owned() } else { format!("/{list}") };
     let size = asked(&known.size_parameter, "per_page").map(|name| (name, "{size}".to_owned()));
     let select = asked(&known.select_parameter, "").map(|name| (name, "{select:comma}".to_owned()));
-    let page = guess
-        .and_then(Guess::page_parameter)
-        .and_then(|(usual, hole)| Some((asked(&known.page_parameter, usual)?, hole.to_owned())));
+    let (page, about_pages) = pages(lines, known, guess);
     let request = |path: &str, parameters: Vec<(String, String)>| {
         let query: Vec<String> =
             parameters.iter().map(|(name, value)| format!("{} = {}", quoted(name), quoted(value))).collect();
@@ -186,7 +206,7 @@ fn requests(lines: &mut Lines, known: &Known, guess: Option<&Guess>) -> Vec<Stri
     let email = line(by(asked(&known.email_parameter, "email"), "value", false));
     lines.set("person", "by_email", email.as_deref());
     let phone = line(by(asked(&known.phone_parameter, "phone"), "value", false));
-    let mut left_out = Vec::new();
+    let mut left_out = about_pages;
     // What the person said is kept in sight where the sample does not show what it needs.
     let mut only_with = |is_shown: bool, is_said: bool, key: &str, needs: &str, line: Option<String>| {
         let shown = line.as_ref().filter(|_| is_shown);

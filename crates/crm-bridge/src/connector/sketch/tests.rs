@@ -185,3 +185,22 @@ fn pages_the_envelope_of_one_record_and_lists_of_texts_are_seen() {
         super::sketch("x", "X", &Known::default(), Samples { list: Some(&list), one: Some(&foreign) });
     assert!(refused.unwrap_err().contains("one record"));
 }
+
+#[test]
+fn a_page_parameter_that_was_named_counts_also_where_the_sample_shows_no_pages() {
+    let unsaid = json!({ "items": [{ "id": 7, "name": "A", "email": "a@example.org" }] });
+    let known =
+        Known { list: Some("/people".to_owned()), page_parameter: Some("p".to_owned()), ..Known::default() };
+    let begun = |list: Option<&Value>| sketch("x", "X", &known, Samples { list, one: None }).unwrap();
+    for list in [Some(&unsaid), None] {
+        let sketch = begun(list);
+        let profile = Profile::load(&sketch.text).unwrap();
+        assert_eq!((profile.paging.kind, profile.paging.first), (PagingKind::Page, 1));
+        assert!(profile.person.page.query.contains_key("p"), "{}", sketch.text);
+        assert!(sketch.notes.iter().any(|note| note.contains("`p`")), "{:?}", sketch.notes);
+    }
+    let mut linked = unsaid.clone();
+    linked["links"] = json!({ "next": "https://crm.example.org/people?p=2" });
+    let sketch = begun(Some(&linked));
+    assert!(sketch.notes.iter().any(|note| note.contains("`p` is not used")), "{:?}", sketch.notes);
+}

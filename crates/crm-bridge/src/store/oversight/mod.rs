@@ -356,14 +356,18 @@ fn tally(
     let before = tallies::table
         .filter(tallies::operator.eq(operator).and(tallies::rule.eq(rule.as_str())))
         .select((tallies::since, tallies::last_at, tallies::last_ticket, tallies::counted));
-    let before = on_both!(conn, |conn| before.get_result::<(i64, i64, i64, i64)>(conn)).optional()?.map(
-        |(since, last_at, last_ticket, counted)| Tally {
-            since: Timestamp::from_ms(since),
-            last_at: Timestamp::from_ms(last_at),
-            last_ticket,
-            counted: u32::try_from(counted).unwrap_or(u32::MAX),
-        },
+    // Two that count at once on PostgreSQL count one after the other.
+    let before = on_both!(
+        conn,
+        sqlite | conn | before.get_result::<(i64, i64, i64, i64)>(conn),
+        postgres | conn | before.for_update().get_result(conn),
     );
+    let before = before.optional()?.map(|(since, last_at, last_ticket, counted)| Tally {
+        since: Timestamp::from_ms(since),
+        last_at: Timestamp::from_ms(last_at),
+        last_ticket,
+        counted: u32::try_from(counted).unwrap_or(u32::MAX),
+    });
     let after = next(before);
     let counted = FixedSql {
         before: "INSERT INTO tallies (operator, rule, since, last_at, last_ticket, counted) VALUES (",

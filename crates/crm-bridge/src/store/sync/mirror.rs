@@ -15,8 +15,8 @@ use super::addresses::{self, Entry};
 use super::schema::{mirror, mirror_policies};
 use super::{Feed, Phase, SyncStore, set_feed_in};
 
-/// The hash of an address in the copy. 63 bits are enough: a look-up that meets somebody else's hash is checked
-/// against the address by whoever asked.
+/// The hash of an address in the copy. 63 bits are enough: among ten million addresses the chance that a look-up
+/// meets somebody else's is one in 10^12.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ShortHash(pub i64);
 
