@@ -11,6 +11,8 @@ use crate::app::Bridge;
 use crate::app::crm_api::CrmApi;
 use crate::app::webhooks::Webhooks;
 use crate::config::Config;
+use crate::connector::profile::Profile;
+use crate::connector::profile::webhook::SignatureKind;
 use crate::deliver::Courier;
 use crate::deliver::orders::Orders;
 use crate::http::crm::{CrmListener, serve};
@@ -50,6 +52,7 @@ pub async fn start(config: &Config, bridge: &Bridge, metrics: &Metrics) -> Resul
         Some(policy) => policy.withheld(),
         None => TicketField::ALL.to_vec(),
     };
+    check_webhooks(config, bridge.connector.profile())?;
     bridge.store.withhold(withheld).await.map_err(|error| StartError(error.to_string()))?;
     let mut running = OtherWay::default();
     if bridge.outward.policy.is_some() {
@@ -99,7 +102,42 @@ pub fn check(config: &Config, clock: &Clock) -> Result<(), String> {
     settings.address()?;
     settings.frame_ancestors()?;
     check_time_zone(&settings.panel_time_zone)?;
+    check_webhooks(config, &config.profile()?)?;
     Orders::from_config(settings, clock.clone(), Ids::random(clock.clone())).map(drop)
+}
+
+/// The shortest path of webhooks. Where nothing is signed, to know the path is all that it takes.
+const PATH_LETTERS_MIN: usize = 12;
+const UNSIGNED_PATH_LETTERS_MIN: usize = 24;
+
+/// Whether webhooks that the settings ask for can be taken.
+fn check_webhooks(config: &Config, profile: &Profile) -> Result<(), String> {
+    let path = config.webhooks.path.expose();
+    if path.is_empty() {
+        return Ok(());
+    }
+    let title = &profile.head.title;
+    if config.crm_api.address()?.is_none() {
+        return Err("webhooks.path is set, and nobody listens: set crm_api.listen, too".to_owned());
+    }
+    let Some(hook) = &profile.webhook else {
+        return Err(format!(
+            "webhooks.path is set, and the profile of {title} has no [webhook]: take webhooks.path out"
+        ));
+    };
+    let signed = hook.signature.kind != SignatureKind::None;
+    if signed && config.webhook_secret()?.is_none() {
+        return Err(format!(
+            "webhooks.path is set: set crm.secrets.webhook, too, to the key that {title} signs with"
+        ));
+    }
+    let least = if signed { PATH_LETTERS_MIN } else { UNSIGNED_PATH_LETTERS_MIN };
+    if path.chars().count() < least {
+        return Err(format!(
+            "webhooks.path has fewer than {least} letters and can be guessed: take 32 random ones, such as `openssl rand -hex 16`"
+        ));
+    }
+    Ok(())
 }
 
 fn check_time_zone(name: &str) -> Result<(), String> {
