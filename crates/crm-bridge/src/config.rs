@@ -108,6 +108,8 @@ pub struct CrmConfig {
     pub profile: String,
     /// Where the CRM is.
     pub base_url: String,
+    /// The host from which the same CRM has moved to `base_url`.
+    pub moved_from: String,
     /// File with the key.
     pub secret_file: PathBuf,
     /// The key itself.
@@ -327,7 +329,7 @@ impl Config {
     pub fn crm_settings(&self, profile: &Profile) -> Result<Settings, String> {
         let named = self.crm.secrets.iter().map(|(name, given)| {
             let secret = match given {
-                GivenSecret::Text(secret) => Ok(secret.clone()),
+                GivenSecret::Text(secret) => not_empty(name, secret),
                 GivenSecret::File { file } => secret_in(file),
             };
             secret.map(|secret| (name.clone(), secret))
@@ -371,7 +373,7 @@ impl Config {
     pub fn webhook_secret(&self) -> Result<Option<Secret>, String> {
         match self.crm.secrets.get("webhook") {
             None => Ok(None),
-            Some(GivenSecret::Text(secret)) => Ok(Some(secret.clone())),
+            Some(GivenSecret::Text(secret)) => not_empty("webhook", secret).map(Some),
             Some(GivenSecret::File { file }) => secret_in(file).map(Some),
         }
     }
@@ -414,6 +416,14 @@ impl Config {
             trunk_prefix: digits("trunk_prefix", &self.phones.trunk_prefix)?,
         })
     }
+}
+
+/// A signature with an empty key is one that anybody can make.
+fn not_empty(name: &str, secret: &Secret) -> Result<Secret, String> {
+    if secret.expose().trim().is_empty() {
+        return Err(format!("crm.secrets.{name} is empty: set it to the key, or take it out"));
+    }
+    Ok(secret.clone())
 }
 
 fn secret_in(file: &Path) -> Result<Secret, String> {

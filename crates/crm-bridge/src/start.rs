@@ -12,6 +12,7 @@ use service_kit::{Clock, Ids, Secret};
 use crate::app::ceiling::Ceiling;
 use crate::app::crm_api::Outward;
 use crate::app::policies::{self, Live};
+use crate::app::same_crm;
 use crate::app::sync::Sync;
 use crate::app::{Bridge, BridgeMetrics, CacheLimits};
 use crate::config::Config;
@@ -129,6 +130,7 @@ pub fn connector(
         records_max: limits.records_max,
     };
     let settings = config.crm_settings(&profile)?;
+    let settings = settings.clone().at(&base(config, &profile, &settings)?);
     let client = client(config, &profile, &settings, around)?;
     let at_once = profile.limits.at_once.map_or(usize::MAX, usize::from);
     let guard = GuardLimits {
@@ -150,7 +152,7 @@ pub fn connector(
         client,
         guard: Guard::new(guard, around.clock.clone()),
         waits,
-        plans: Plans::compile(policy, &profile, parse_limits).in_zone(settings.times().zone()),
+        plans: Plans::compile(policy, &profile, &settings, parse_limits),
         profile,
         watch,
         settings,
@@ -226,6 +228,18 @@ pub fn crm_host(config: &Config, profile: &Profile) -> Result<String, StartError
     Ok(base.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}")))
 }
 
+/// Whether the CRM is still the one whose customers the database knows.
+///
+/// # Errors
+/// [`StartError`]; then nobody must be asked.
+pub async fn same_crm(config: &Config, bridge: &Bridge) -> Result<(), StartError> {
+    let profile = bridge.connector.profile();
+    let base = base(config, profile, &config.crm_settings(profile)?)?;
+    same_crm::check(bridge, &base, &config.crm.moved_from)
+        .await
+        .map_err(|error| StartError(error.to_string()))
+}
+
 /// What plants markers in a sandbox of the CRM, with a key of its own. For `crm-bridge prove`; the server has none.
 ///
 /// # Errors
@@ -278,7 +292,7 @@ pub async fn policy_in_force(
     }
     let policy = policy(config, &profile)?;
     let body = policy_text(config)?;
-    let recorded = policies::record_file(&store, &policy, &body, clock.now()).await;
+    let recorded = policies::record_file(&store, &policy, &profile, &body, clock.now()).await;
     recorded.map_err(|error| StartError(format!("the policy can't be remembered: {error}")))?;
     Ok(policy)
 }

@@ -55,6 +55,7 @@ fn answer(head: &SignedHead) -> Result<AuditAnswer, BridgeError> {
 /// [`BridgeError::Database`]; then the bridge must not start.
 pub async fn started(bridge: &Bridge) -> Result<(), BridgeError> {
     let event = bridge.event("system", "service.started").with("profile", bridge.source());
+    let event = event.with("profile_sha256", &bridge.connector.profile().digests.whole);
     let event = event.with("policy_number", bridge.policy.number).with("version", env!("CARGO_PKG_VERSION"));
     Ok(bridge.store.record(event).await?)
 }

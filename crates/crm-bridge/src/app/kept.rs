@@ -120,7 +120,7 @@ impl Bridge {
         let mut plain = Zeroizing::new(Vec::with_capacity(CARD_BYTES));
         serde_json::to_writer(&mut *plain, &card).ok()?;
         let sealed = self.sealed(&plain, customer_ref, as_of)?;
-        Some(SealedCard { sealed, policy_hash: self.policy_hash(), as_of })
+        Some(SealedCard { sealed, policy_hash: self.plan_name().to_owned(), as_of })
     }
 
     /// Wall 3 and the seal at once, for a row of the copy: on the way nothing is made of a value but its bytes in `packed`.
@@ -156,7 +156,7 @@ impl Bridge {
     }
 
     fn sealed(&self, plain: &[u8], customer_ref: &str, as_of: Timestamp) -> Option<Vec<u8>> {
-        let bond = Bond { customer_ref, as_of, policy: self.policy.hash().as_str() };
+        let bond = Bond { customer_ref, as_of, policy: self.plan_name() };
         let sealed = self.vault.seal(plain, bond, &self.ids)?;
         if !is_sealed(&sealed) && self.walls.stands(Wall::Unsealed) {
             tracing::error!(
@@ -178,6 +178,10 @@ impl Bridge {
 
     /// The same for values that something else than their age vouches for.
     pub(super) fn open_whatever_age(&self, card: &SealedCard, customer_ref: &str) -> Option<Readings> {
+        if !self.connector.plans().reads_as(&card.policy_hash) {
+            // A mapping that was corrected since took other members for these fields.
+            return None;
+        }
         let bond = Bond { customer_ref, as_of: card.as_of, policy: &card.policy_hash };
         let plain = self.vault.open(&card.sealed, bond)?;
         let kept = self.kept_values(&plain, &card.policy_hash)?;
@@ -217,7 +221,7 @@ impl Bridge {
     fn kept_values(&self, plain: &[u8], policy_hash: &str) -> Option<KeptCard<usize, Zeroizing<String>>> {
         if let Some(fields) = unpack(plain) {
             // Positions in another policy say nothing.
-            return (policy_hash == self.policy.hash().as_str()).then_some(KeptCard {
+            return (policy_hash == self.plan_name()).then_some(KeptCard {
                 fields,
                 #[cfg(feature = "sabotage")]
                 unlisted: Vec::new(),

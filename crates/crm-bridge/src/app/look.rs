@@ -228,8 +228,7 @@ fn first_step(
 }
 
 fn is_fresh(bridge: &Bridge, card: &SealedCard, as_of: Timestamp) -> bool {
-    bridge.clock.now().since_ms(as_of) < bridge.cache.fresh_ms
-        && card.policy_hash == bridge.policy.hash().as_str()
+    bridge.clock.now().since_ms(as_of) < bridge.cache.fresh_ms && card.policy_hash == bridge.plan_name()
 }
 
 /// What is known of a customer just now.

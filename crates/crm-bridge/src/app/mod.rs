@@ -21,6 +21,7 @@ pub mod profile_test;
 pub mod prove;
 pub mod resolve;
 pub mod reveal;
+pub mod same_crm;
 pub mod show_card;
 pub mod sync;
 pub mod webhooks;
@@ -98,13 +99,9 @@ impl Bridge {
         Event { policy, ..event }.request(service_kit::http::current_request_id())
     }
 
-    /// What is asked for: another policy or profile is another plan.
-    fn plan_name(&self) -> String {
-        format!("{} {}", self.source(), self.policy.hash())
-    }
-
-    fn policy_hash(&self) -> String {
-        self.policy.hash().to_string()
+    /// What is asked for and how it is read: another policy, profile or setting is another plan.
+    fn plan_name(&self) -> &str {
+        self.connector.plans().name()
     }
 
     fn policy_stamp(&self) -> Result<PolicyStamp, BridgeError> {

@@ -76,6 +76,7 @@ async fn serve(config: Config, until_stdin_ends: bool) -> Result<ExitCode> {
     let ids = Ids::random(clock.clone());
     let policy = start::policy_in_force(&config, &database, &clock, &ids).await?;
     let mut bridge = start::bridge_under(&config, policy, database, clock.clone(), ids.clone(), &metrics)?;
+    start::same_crm(&config, &bridge).await?;
     bridge.sync = start::sync(&config, &bridge.policy, &ids).await?;
     let live = start::live(&config, bridge.clone())?;
     let listener = Listener {

@@ -74,6 +74,7 @@ async fn open(config: &Config) -> Result<Bridge> {
     let clock = Clock::system();
     let ids = Ids::random(clock.clone());
     let mut bridge = start::bridge(config, database, clock, ids.clone(), &Metrics::new("guichet_bridge"))?;
+    start::same_crm(config, &bridge).await?;
     bridge.sync = start::sync(config, &bridge.policy, &ids).await?;
     if let Some(sync) = &mut bridge.sync {
         // Who runs this by hand wants it done now.

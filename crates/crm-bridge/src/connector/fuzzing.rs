@@ -56,11 +56,12 @@ fn connect(policy: &Policy, profile: Profile) -> Option<Connection> {
         settings: settings.collect(),
         ..SettingsGiven::default()
     };
+    let settings = Settings::new(&profile, given).ok()?;
     Some(Connection {
-        settings: Settings::new(&profile, given).ok()?,
-        plans: Plans::compile(policy, &profile, LIMITS),
+        plans: Plans::compile(policy, &profile, &settings, LIMITS),
         plan: Plan::compile(policy, &profile, LIMITS),
         shape: profile.shape(&profile.person.page),
+        settings,
         profile,
     })
 }

@@ -176,8 +176,7 @@ impl Connector {
     #[must_use]
     pub fn under(&self, policy: &Policy) -> Self {
         let line = Arc::clone(&self.0.line);
-        let plans = Plans::compile(policy, &line.profile, self.0.plans.limits());
-        let plans = plans.in_zone(line.settings.times().zone());
+        let plans = Plans::compile(policy, &line.profile, &line.settings, self.0.plans.limits());
         Self(Arc::new(Inner { line, plans, under_way: Mutex::default() }))
     }
 
@@ -264,6 +263,12 @@ impl Connector {
     #[must_use]
     pub fn profile(&self) -> &Profile {
         &self.0.line.profile
+    }
+
+    /// What is asked for.
+    #[must_use]
+    pub fn plans(&self) -> &Plans {
+        &self.0.plans
     }
 
     /// Whether the CRM is being left alone at present.

@@ -1,7 +1,6 @@
 //! What is wanted of the answers of each operation.
 
-use jiff::tz::TimeZone;
-
+use super::Settings;
 use super::profile::operation::Gives;
 use super::profile::{Operation, Profile, Purpose};
 use super::projection::{Limits, Plan};
@@ -15,36 +14,41 @@ pub struct Plans {
     children: Vec<Plan>,
     ids: Plan,
     gone: Plan,
+    name: String,
+    reading: String,
 }
 
 impl Plans {
-    /// The meeting of policy and profile.
+    /// The meeting of policy and profile, in a CRM with these settings.
     #[must_use]
-    pub fn compile(policy: &Policy, profile: &Profile, limits: Limits) -> Self {
+    pub fn compile(policy: &Policy, profile: &Profile, settings: &Settings, limits: Limits) -> Self {
+        let zone = settings.times().zone();
+        let children = profile.person.children.iter();
+        let reading = settings.reading(profile);
         Self {
-            person: Plan::compile(policy, profile, limits),
-            company: profile.linked_company().map(|linked| Plan::company(policy, profile, linked, limits)),
-            children: profile
-                .person
-                .children
-                .iter()
-                .map(|child| Plan::child(profile, child, limits))
-                .collect(),
-            ids: Plan::ids(profile, limits),
-            gone: Plan::gone(profile, limits),
+            person: Plan::compile(policy, profile, limits).in_zone(zone),
+            company: profile
+                .linked_company()
+                .map(|linked| Plan::company(policy, profile, linked, limits).in_zone(zone)),
+            children: children.map(|child| Plan::child(profile, child, limits).in_zone(zone)).collect(),
+            ids: Plan::ids(profile, limits).in_zone(zone),
+            gone: Plan::gone(profile, limits).in_zone(zone),
+            name: format!("{} {reading}", policy.hash()),
+            reading,
         }
     }
 
-    /// The same, for a CRM whose times without a zone are of that one.
+    /// Names what is asked for and how it is read: policy, profile and settings. What was kept under one name means
+    /// nothing under another.
     #[must_use]
-    pub fn in_zone(self, zone: &TimeZone) -> Self {
-        Self {
-            person: self.person.in_zone(zone),
-            company: self.company.map(|plan| plan.in_zone(zone)),
-            children: self.children.into_iter().map(|plan| plan.in_zone(zone)).collect(),
-            ids: self.ids.in_zone(zone),
-            gone: self.gone.in_zone(zone),
-        }
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether what was kept under that name was read from the same places of the same records, if maybe under another policy.
+    #[must_use]
+    pub fn reads_as(&self, name: &str) -> bool {
+        name.split_once(' ').is_some_and(|(_, reading)| reading == self.reading)
     }
 
     /// What an answer may be at most.

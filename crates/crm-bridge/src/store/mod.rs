@@ -3,6 +3,7 @@
 
 pub mod audit;
 mod changes;
+pub mod crm_address;
 pub mod crm_keys;
 pub mod deliveries;
 mod looks;
@@ -75,7 +76,7 @@ pub struct Person {
 pub struct SealedCard {
     /// The sealed bytes.
     pub sealed: Vec<u8>,
-    /// The policy it was read under.
+    /// The plan it was read under: policy, profile and settings.
     pub policy_hash: String,
     /// When the CRM gave it.
     pub as_of: Timestamp,

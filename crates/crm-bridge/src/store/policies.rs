@@ -11,6 +11,15 @@ use super::schema::{policy_activations, policy_approvals, policy_versions};
 /// Most versions and activations that a history shows.
 const SHOWN_MAX: i64 = 200;
 
+/// The profile beside which a policy is signed or comes into force: it decides what stands in the fields.
+#[derive(Debug, Clone)]
+pub struct Beside {
+    /// Its name.
+    pub profile: String,
+    /// SHA-256 of what it says, hex.
+    pub sha256: String,
+}
+
 /// A policy as somebody wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
@@ -144,11 +153,12 @@ impl Store {
             .await
     }
 
-    /// Keeps a version and a signature of it. A second signature of the same person changes nothing.
+    /// Keeps a version and a signature of it. A second signature of the same person changes nothing. The profile beside which
+    /// it was signed goes on the record.
     ///
     /// # Errors
     /// [`DbError`].
-    pub async fn approve_policy(&self, approval: Approval) -> Result<(), DbError> {
+    pub async fn approve_policy(&self, approval: Approval, beside: Beside) -> Result<(), DbError> {
         let audit = self.audit.clone();
         self.database
             .write(move |conn| {
@@ -165,7 +175,7 @@ impl Store {
                     .execute(conn))?;
                 if signed > 0 {
                     let event = event(approval.at, &approval.approver, "policy.approved", &approval.hash);
-                    audit.append(conn, &[event.with("key", &approval.key_id)])?;
+                    audit.append(conn, &[beside.on(event.with("key", &approval.key_id))])?;
                 }
                 Ok(())
             })
@@ -206,6 +216,7 @@ impl Store {
         by: String,
         at: Timestamp,
         after: Option<i64>,
+        beside: Beside,
     ) -> Result<bool, DbError> {
         let audit = self.audit.clone();
         self.database
@@ -224,7 +235,7 @@ impl Store {
                 );
                 diesel::insert_into(policy_activations::table).values(row).execute(conn)?;
                 let event = event(at, &by, "policy.activated", &hash).with("grounds", grounds.as_str());
-                audit.append(conn, &[event])?;
+                audit.append(conn, &[beside.on(event)])?;
                 Ok(true)
             })
             .await
@@ -250,6 +261,12 @@ impl Store {
                 Ok(Some((last, version(row))))
             })
             .await
+    }
+}
+
+impl Beside {
+    fn on(&self, event: Event) -> Event {
+        event.with("profile", &self.profile).with("profile_sha256", &self.sha256)
     }
 }
 

@@ -49,6 +49,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    crm_addresses (source) {
+        source -> Text,
+        host -> Text,
+        address -> Text,
+        noted_at -> BigInt,
+    }
+}
+
+diesel::table! {
     cards (customer_ref) {
         customer_ref -> Text,
         sealed -> Binary,
@@ -225,6 +234,7 @@ diesel::table! {
         order_id -> Text,
         customer_ref -> Text,
         ticket -> Nullable<BigInt>,
+        adopted -> Nullable<BigInt>,
         created_at -> BigInt,
     }
 }

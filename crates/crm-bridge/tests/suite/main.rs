@@ -7,6 +7,7 @@ mod audit;
 mod budgets;
 mod cards;
 mod command_line;
+mod corrected;
 mod crm_api;
 mod crm_in_trouble;
 mod followed;

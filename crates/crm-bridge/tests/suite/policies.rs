@@ -8,7 +8,7 @@ use crm_bridge::connector::profile::{BUILT_IN, Profile};
 use crm_bridge::policy::approval::Approvers;
 use crm_bridge::policy::load::load;
 use crm_bridge::store::Store;
-use crm_bridge::store::policies::Grounds;
+use crm_bridge::store::policies::{Beside, Grounds};
 use db_kit::both_databases;
 use db_kit::testing::StartOn;
 use service_kit::token::generate_key_pair;
@@ -18,6 +18,10 @@ use crate::support::{Town, field};
 
 const WIDE: &str = "[policy]\nname = \"support\"\nnumber = 1\nowner = \"dpo\"\n[person.name]\ntype = \"text\"\nchars_max = 80\n\
                     show = [\"line1\", \"line2\"]\n[person.phone]\ntype = \"phone\"\nshow = [\"line1\", \"line2\"]\n";
+
+fn beside() -> Beside {
+    Beside { profile: "sandbox".to_owned(), sha256: "cd".repeat(32) }
+}
 
 fn narrow() -> String {
     WIDE.replace("type = \"phone\"\nshow = [\"line1\", \"line2\"]", "type = \"phone\"\nshow = [\"line2\"]")
@@ -116,6 +120,11 @@ both_databases! {
         assert!(house.in_force().await.is_err(), "approved is not activated");
         house.activate(&hash, "boris").await.unwrap();
         assert_eq!(house.in_force().await.unwrap(), 1);
+        let record = house.town.looks().await.join("\n");
+        for line in record.lines().filter(|line| line.starts_with("policy.")) {
+            assert!(line.contains(&house.profile.digests.whole), "which profile decides what stands in the fields: {line}");
+        }
+        assert!(record.contains("policy.approved") && record.contains("policy.activated"), "{record}");
         let activations = house.store().activations().await.unwrap();
         assert_eq!((activations.len(), activations[0].grounds, activations[0].by.as_str()), (1, Grounds::Approvals, "boris"));
     }
@@ -151,7 +160,7 @@ both_databases! {
     async fn what_the_database_alone_says_is_not_believed(house: House) {
         house.begin().await;
         let policy = load(&wider()).unwrap();
-        record_file(house.store(), &policy, &wider(), house.town.clock.now()).await.unwrap();
+        record_file(house.store(), &policy, &house.profile, &wider(), house.town.clock.now()).await.unwrap();
         let error = house.in_force().await.unwrap_err().to_string();
         assert!(error.contains("not signed by two persons") && error.contains("policy approve"), "{error}");
         let live = house.live();
@@ -161,7 +170,7 @@ both_databases! {
         let mut version = house.store().policies().await.unwrap().remove(0);
         (version.body, version.hash) = (disguised, "ab".repeat(32));
         house.store().keep_policy(version).await.unwrap();
-        house.store().activate_policy("ab".repeat(32), Grounds::OnePerson, "x".into(), house.town.clock.now(), Some(2)).await.unwrap();
+        house.store().activate_policy("ab".repeat(32), Grounds::OnePerson, "x".into(), house.town.clock.now(), Some(2), beside()).await.unwrap();
         assert!(house.in_force().await.is_err());
         let mut lenient = house;
         lenient.rules.two_persons = false;
@@ -172,7 +181,7 @@ both_databases! {
         house.begin().await;
         let policy = house.store().policies().await.unwrap().remove(0);
         let now = house.town.clock.now();
-        let late = house.store().activate_policy(policy.hash, Grounds::OnePerson, "x".into(), now, None).await.unwrap();
+        let late = house.store().activate_policy(policy.hash, Grounds::OnePerson, "x".into(), now, None, beside()).await.unwrap();
         assert!(!late, "another was in force already");
     }
 

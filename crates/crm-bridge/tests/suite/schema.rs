@@ -21,6 +21,7 @@ fn both_databases_have_the_same_migrations_and_the_same_tables() {
                 "audit_head",
                 "audit_log",
                 "cards",
+                "crm_addresses",
                 "crm_keys",
                 "crm_orders",
                 "crm_tokens",

@@ -263,7 +263,7 @@ impl Town {
             #[diesel(sql_type = diesel::sql_types::Text)]
             line: String,
         }
-        const SQL: &str = "SELECT action || ' ' || actor || ' ' || CAST(ticket AS TEXT) || ' ' || details AS line \
+        const SQL: &str = "SELECT action || ' ' || actor || ' ' || COALESCE(CAST(ticket AS TEXT), '-') || ' ' || details AS line \
                            FROM audit_log WHERE action <> 'customer.resolved' ORDER BY seq";
         self.database
             .read(|conn| diesel::sql_query(SQL).load::<Line>(conn).map_err(db_kit::DbError::from))

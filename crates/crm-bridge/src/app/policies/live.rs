@@ -163,7 +163,7 @@ impl Live {
             return Ok(Reload::Unchanged);
         }
         if let Some(body) = &body {
-            record_file(&bridge.store, &policy, body, bridge.clock.now()).await?;
+            record_file(&bridge.store, &policy, profile, body, bridge.clock.now()).await?;
         }
         self.replace(bridge, policy);
         Ok(Reload::Replaced)

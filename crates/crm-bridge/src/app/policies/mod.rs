@@ -13,7 +13,7 @@ use crate::policy::approval::{Approvers, PERSONS_NEEDED};
 use crate::policy::diff::{changes, only_narrows};
 use crate::policy::{Policy, check, load};
 use crate::store::Store;
-use crate::store::policies::{Activation, Approval, Grounds, Version};
+use crate::store::policies::{Activation, Approval, Beside, Grounds, Version};
 use crate::walls::{Wall, Walls};
 
 /// How a policy comes into force, from the settings.
@@ -73,13 +73,20 @@ pub fn read_behind(text: &str, profile: &Profile, walls: Walls) -> Result<Policy
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn record_file(store: &Store, policy: &Policy, body: &str, now: Timestamp) -> Result<(), DbError> {
+pub async fn record_file(
+    store: &Store,
+    policy: &Policy,
+    profile: &Profile,
+    body: &str,
+    now: Timestamp,
+) -> Result<(), DbError> {
     let by = "settings file";
     store.keep_policy(version(policy, body, by, now)).await?;
     let last = store.policy_in_force().await?.map(|(last, _)| last);
     if last.as_ref().is_none_or(|last| last.hash != policy.hash().as_str()) {
         let hash = policy.hash().to_string();
-        store.activate_policy(hash, Grounds::File, by.to_owned(), now, last.map(|last| last.seq)).await?;
+        let after = last.map(|last| last.seq);
+        store.activate_policy(hash, Grounds::File, by.to_owned(), now, after, beside(profile)).await?;
     }
     Ok(())
 }
@@ -99,6 +106,10 @@ pub async fn in_force(store: &Store, rules: &Rules, profile: &Profile) -> Result
     let policy = read(&version.body, profile).map_err(PolicyTrouble::Refused)?;
     same_hash(&policy, &version.hash)?;
     Ok(policy)
+}
+
+fn beside(profile: &Profile) -> Beside {
+    Beside { profile: profile.head.name.clone(), sha256: profile.digests.whole.clone() }
 }
 
 fn same_hash(policy: &Policy, hash: &str) -> Result<(), PolicyTrouble> {

@@ -2,7 +2,7 @@
 
 use service_kit::{Secret, Timestamp};
 
-use super::{PolicyTrouble, Rules, kept, prove, read, valid_approvals, version};
+use super::{PolicyTrouble, Rules, beside, kept, prove, read, valid_approvals, version};
 use crate::connector::profile::Profile;
 use crate::policy::Policy;
 use crate::policy::approval::{PERSONS_NEEDED, sign};
@@ -48,7 +48,7 @@ pub async fn propose(
     let signed = signed(rules, person, &hash, now)?;
     store.keep_policy(version(&policy, body, person.name, now)).await?;
     if let Some(approval) = signed {
-        store.approve_policy(approval).await?;
+        store.approve_policy(approval, beside(profile)).await?;
     }
     standing(store, rules, policy).await
 }
@@ -73,7 +73,7 @@ pub async fn approve(
             "approvals count where policy.two_persons is set; here `policy activate` is enough",
         ));
     };
-    store.approve_policy(approval).await?;
+    store.approve_policy(approval, beside(profile)).await?;
     standing(store, rules, policy).await
 }
 
@@ -104,7 +104,7 @@ pub async fn activate(
     let policy = read(&version.body, profile).map_err(PolicyTrouble::Refused)?;
     super::same_hash(&policy, &version.hash)?;
     if let Some(approval) = signed(rules, person, &version.hash, now)? {
-        store.approve_policy(approval).await?;
+        store.approve_policy(approval, beside(profile)).await?;
     }
     let standing = standing(store, rules, policy).await?;
     if standing.missing > 0 {
@@ -128,7 +128,10 @@ pub async fn activate(
         (true, false) => Grounds::Narrowing,
     };
     let before = store.policy_in_force().await?.map(|(last, _)| last.seq);
-    if store.activate_policy(version.hash, grounds, person.name.to_owned(), now, before).await? {
+    if store
+        .activate_policy(version.hash, grounds, person.name.to_owned(), now, before, beside(profile))
+        .await?
+    {
         return Ok(standing);
     }
     Err(PolicyTrouble::sentence(

@@ -100,7 +100,7 @@ impl Run<'_> {
         if self.copies() {
             let rows = self.bridge.rows(alive, now);
             let pass = self.sync.store.feed(super::people::NAME).await?.map_or(1, |feed| feed.pass);
-            self.sync.store.replace_rows(None, &self.bridge.policy_hash(), pass, rows).await?;
+            self.sync.store.replace_rows(None, self.bridge.plan_name(), pass, rows).await?;
         }
         Ok(())
     }

@@ -97,7 +97,7 @@ impl Run<'_> {
         self.sync.forget_copy();
         self.sync.store.clear_copy().await?;
         self.put_off_reconciling().await?;
-        let feed = Feed::new(phase, &plan);
+        let feed = Feed::new(phase, plan);
         let feed = match phase {
             Phase::First => feed,
             Phase::Delta => Feed { since: Some(self.now_in_the_crm(&feed).await?), ..feed },
@@ -121,7 +121,7 @@ impl Run<'_> {
         let mut found = self.page(&feed, Phase::First).await?;
         // What changes from here on is asked for when the copy is complete.
         feed.since = feed.since.or_else(|| Some(beginning(&found, self.bridge.clock.now())));
-        let mut writing = Writing::new(self.sync.store.clone(), self.bridge.policy_hash());
+        let mut writing = Writing::new(self.sync.store.clone(), self.bridge.plan_name().to_owned());
         for pages in 1..=PAGES_MAX {
             let now = self.bridge.clock.now();
             self.done.records += u64::try_from(found.records.len()).unwrap_or(0);
@@ -190,7 +190,7 @@ impl Run<'_> {
             if self.copies() {
                 let rows = self.bridge.rows(alive, now);
                 let progress = Some((NAME.to_owned(), feed.clone()));
-                self.sync.store.replace_rows(progress, &self.bridge.policy_hash(), feed.pass, rows).await?;
+                self.sync.store.replace_rows(progress, self.bridge.plan_name(), feed.pass, rows).await?;
             } else {
                 self.sync.store.set_feed(NAME, feed.clone()).await?;
             }

@@ -97,7 +97,7 @@ impl Run<'_> {
                 feed = Feed { phase: Phase::Delta, mark: Some(UNSEEN.to_owned()), ..feed };
             }
             let progress = Some((NAME.to_owned(), feed.clone()));
-            self.sync.store.replace_rows(progress, &self.bridge.policy_hash(), people.pass, rows).await?;
+            self.sync.store.replace_rows(progress, self.bridge.plan_name(), people.pass, rows).await?;
         }
         if feed.phase == Phase::Delta { self.ask_for_unseen(feed, people.pass).await } else { Ok(()) }
     }

@@ -187,7 +187,7 @@ impl Asker<'_> {
             _ => {}
         }
         if let Some(since) = question.since() {
-            fillings.since = Some(fillings.times.write(since).ok_or(Unaskable)?);
+            fillings.since = Some(fillings.times.write_since(since).ok_or(Unaskable)?);
         }
         let begin = match question.mark() {
             Some(mark) => mark.begin(question).ok_or(Unaskable)?.clone(),

@@ -28,8 +28,12 @@ fn request_of(profile: &Profile, question: &Question) -> Result<Request, Unaskab
     let mut given = given();
     given.settings.retain(|name, _| profile.settings.contains_key(name));
     let settings = Settings::new(profile, given).unwrap();
-    let plans =
-        Plans::compile(&policy, profile, Limits { answer_bytes_max: 1, depth_max: 1, records_max: 1 });
+    let plans = Plans::compile(
+        &policy,
+        profile,
+        &settings,
+        Limits { answer_bytes_max: 1, depth_max: 1, records_max: 1 },
+    );
     let operation = profile.operation(question.purpose()).unwrap();
     let plan = plans.of(question.purpose(), operation).unwrap();
     let asker = Asker { profile, fillings: settings.fillings(), walls: Walls::standing() };

@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod auth;
 mod check;
+pub mod digest;
 pub mod limits;
 pub mod metadata;
 pub mod operation;
@@ -26,6 +27,7 @@ use serde::Deserialize;
 pub use self::answer::Shape;
 use self::answer::{Answer, Literal};
 use self::auth::Auth;
+use self::digest::Digests;
 use self::limits::Limits;
 use self::metadata::Metadata;
 pub use self::operation::Operation;
@@ -97,6 +99,8 @@ pub struct Profile {
     pub deny: Deny,
     /// How `crm-bridge prove` puts markers into a sandbox of this CRM; the server never does.
     pub plant: Option<Plant>,
+    /// What it says, as a number to compare.
+    pub digests: Digests,
 }
 
 /// Table `[profile]`.

@@ -8,6 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::check::Fault;
+use super::digest::Digests;
 use super::{Child, Company, CompanyPlace, LinkedCompany, Match, Person, Profile, Sources};
 use crate::policy::load::{PolicyError, line_at};
 
@@ -127,6 +128,7 @@ impl<'i> Reader<'i, '_> {
             activity,
             deny: deny?,
             plant,
+            digests: Digests::of(self.text),
         })
     }
 

@@ -17,7 +17,7 @@ pub struct Time {
     pub zone: Template,
     /// Seconds by which a question for changes looks further back than it must.
     pub overlap_s: u32,
-    /// Whether "changed since" includes the instant itself.
+    /// Whether "changed since" includes the instant itself; if not, the bridge asks from a little earlier on.
     pub inclusive: bool,
 }
 
@@ -65,6 +65,8 @@ impl Time {
 pub struct Times {
     format: TimeFormat,
     zone: jiff::tz::TimeZone,
+    /// What a "since" is written earlier, because the CRM leaves that instant itself out.
+    earlier_ms: i64,
 }
 
 /// A time as it stands in a request.
@@ -80,7 +82,7 @@ pub enum Written {
 
 impl Default for Times {
     fn default() -> Self {
-        Self { format: TimeFormat::Rfc3339, zone: jiff::tz::TimeZone::UTC }
+        Self { format: TimeFormat::Rfc3339, zone: jiff::tz::TimeZone::UTC, earlier_ms: 0 }
     }
 }
 
@@ -92,7 +94,21 @@ impl Times {
     pub fn new(format: TimeFormat, zone: &str) -> Result<Self, String> {
         let zone = jiff::tz::TimeZone::get(zone)
             .map_err(|_| format!("`{zone}` is not a time zone such as \"UTC\" or \"Europe/Samara\""))?;
-        Ok(Self { format, zone })
+        Ok(Self { format, zone, earlier_ms: 0 })
+    }
+
+    /// The same for a CRM whose "changed since" leaves the instant itself out: a record that changed in the same second as
+    /// the last one read would never be told.
+    #[must_use]
+    pub fn exclusive(self) -> Self {
+        let earlier_ms = if self.format == TimeFormat::UnixMs { 1 } else { 1_000 };
+        Self { earlier_ms, ..self }
+    }
+
+    /// An instant from which on changes are asked for, as [`Times::write`] writes it.
+    #[must_use]
+    pub fn write_since(&self, since: Timestamp) -> Option<Written> {
+        self.write(since.plus_ms(-self.earlier_ms))
     }
 
     /// The zone of formats that name none.
@@ -126,5 +142,28 @@ impl Times {
                 ))
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crm_that_leaves_the_instant_itself_out_is_asked_from_a_little_earlier_on() {
+        let at = Timestamp::from_ms(1_795_252_320_000);
+        let times = |format| Times::new(format, "UTC").unwrap();
+        for (format, inclusive, exclusive) in [
+            (TimeFormat::Rfc3339, "2026-11-21T09:12:00Z", "2026-11-21T09:11:59Z"),
+            (TimeFormat::DateTime, "2026-11-21 09:12:00", "2026-11-21 09:11:59"),
+            (TimeFormat::Compact, "20261121091200", "20261121091159"),
+        ] {
+            assert_eq!(times(format).write_since(at), Some(Written::Text(inclusive.to_owned())));
+            assert_eq!(times(format).exclusive().write_since(at), Some(Written::Text(exclusive.to_owned())));
+            // Other times are written as they are.
+            assert_eq!(times(format).exclusive().write(at), Some(Written::Text(inclusive.to_owned())));
+        }
+        let unix = times(TimeFormat::UnixMs).exclusive();
+        assert_eq!(unix.write_since(at), Some(Written::Number(1_795_252_319_999)));
     }
 }
