@@ -200,6 +200,23 @@ both_databases! {
         assert_eq!(backlog(&crm).await, [Backlog { target: "activity".into(), waiting: 1, dead: 0 }]);
     }
 
+    async fn an_activity_that_takes_its_time_is_nobody_elses_meanwhile(backend: Backend) {
+        let crm = CrmTown::with(backend, &[("CRM_API__ACTIVITIES", "true"), ("CRM__TOTAL_TIMEOUT_MS", "5000")]).await;
+        let (_, customer) = crm.customer(0, 10_001).await;
+        crm.tells(10_001, 2, looks(&customer, "opened", "Coupling", "new")).await;
+        crm.tells(10_001, 3, looks(&customer, "resolved", "Coupling", "resolved")).await;
+        crm.town.behave(json!({ "delay_ms": 300 })).await;
+        let another = async {
+            // The first request is under way.
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            // The wait for leave, a new key and the request itself may take so long together.
+            crm.town.clock.advance_ms(80_000);
+            crm.town.bridge.store.claim_deliveries(crm.town.clock.now(), 60_000, 8).await.unwrap().len()
+        };
+        let (_, claimed) = tokio::join!(crm.deliver(), another);
+        assert_eq!(claimed, 0, "the second event would overtake the first");
+    }
+
     async fn two_couriers_never_have_the_same_delivery(crm: CrmTown) {
         let (_, customer) = crm.customer(0, 10_001).await;
         subscribe(&crm, HOOK, "http://127.0.0.1:9/").await;

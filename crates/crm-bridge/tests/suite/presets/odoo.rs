@@ -142,3 +142,22 @@ fn errors_of_odoo_18_that_come_as_200_are_errors() {
         assert_eq!(locked_out.reason("zoe.weiss@muller-sohne.example").await, "credentials");
     });
 }
+
+async fn deals_stay_outside<C: crm_fakes::Crm>(preset: Preset<C>) {
+    let (stage, script) = Stage::set(preset).await;
+    stage.crm.switch().always(Fault::SelectionIgnored);
+    stage.crm.switch().always(Fault::EmbedDeals);
+    let customer_ref = stage.matched(16, stage.crm.person(16).email()).await;
+    stage.town.later();
+    assert_eq!(stage.card(16, &customer_ref, bridge_contract::ViewerRole::Supervisor).await.0, 200);
+    assert!(stage.town.bridge.connector.watch().unexpected_count() > 0, "over-sharing is counted");
+    stage.nothing_came_through(&script).await;
+}
+
+#[test]
+fn deals_that_odoo_sends_along_are_counted_and_not_shown() {
+    block_on(async {
+        deals_stay_outside(json2()).await;
+        deals_stay_outside(rpc()).await;
+    });
+}

@@ -135,3 +135,17 @@ fn trouble_with_salesforce_has_a_reason_and_a_hidden_field_is_one() {
         stage.nothing_came_through(&script).await;
     });
 }
+
+#[test]
+fn a_salesforce_that_sends_more_than_was_asked_for_is_counted_and_shows_none_of_it() {
+    block_on(async {
+        let (stage, script) = Stage::set(preset(Salesforce::default())).await;
+        stage.crm.switch().always(Fault::SelectionIgnored);
+        stage.crm.switch().always(Fault::EmbedDeals);
+        let customer_ref = stage.matched(16, stage.crm.person(16).email()).await;
+        stage.town.later();
+        assert_eq!(stage.card(16, &customer_ref, bridge_contract::ViewerRole::Supervisor).await.0, 200);
+        assert!(stage.town.bridge.connector.watch().unexpected_count() > 0, "over-sharing is counted");
+        stage.nothing_came_through(&script).await;
+    });
+}
