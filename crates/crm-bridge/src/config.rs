@@ -21,6 +21,9 @@ use crate::policy::value::PhoneRules;
 /// Records fetched again in one run; the next one goes on.
 const HINTS_A_RUN: i64 = 100;
 
+/// How long another process waits before it follows in the place of one that is silent.
+const LEASE_MS: i64 = 60_000;
+
 /// The defaults, as text.
 pub const DEFAULTS: &str = include_str!("../../../config/crm-bridge.default.toml");
 /// Begins the names of environment variables.
@@ -398,6 +401,7 @@ impl Config {
             debounce_ms: i64::from(sync.debounce_ms),
             hints_waiting_max: i64::from(sync.hints_waiting_max),
             hints_a_run: HINTS_A_RUN,
+            lease_ms: LEASE_MS,
         }))
     }
 

@@ -19,6 +19,7 @@ pub(super) use self::keep::{copy_bond, short};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use db_kit::DbError;
 use service_kit::Timestamp;
@@ -42,6 +43,8 @@ pub struct SyncSettings {
     pub hints_waiting_max: i64,
     /// Records fetched again in one run.
     pub hints_a_run: i64,
+    /// For how long nobody else follows after a process has last said that it does; it says so three times as often.
+    pub lease_ms: i64,
 }
 
 /// Following one CRM. Clones share everything.
@@ -160,11 +163,15 @@ impl Sync {
 pub async fn run_due(bridge: &Bridge) -> Result<Done, SyncError> {
     let Some(sync) = &bridge.sync else { return Ok(Done::default()) };
     let now = bridge.clock.now();
-    if !sync.store.take_lease("follow", &sync.holder, now, now.plus_ms(LEASE_MS)).await? {
+    if !sync.store.take_lease("follow", &sync.holder, now, now.plus_ms(sync.settings.lease_ms)).await? {
         return Ok(Done { elsewhere: true, ..Done::default() });
     }
     let mut run = Run { bridge, sync, done: Done::default() };
-    let outcome = run.all().await;
+    // A page may take longer than the lease lasts, so it is kept by time and not by pages.
+    let outcome = tokio::select! {
+        outcome = run.all() => outcome,
+        lost = keep_the_lease(bridge, sync) => Err(lost),
+    };
     let done = run.done;
     for (name, feed) in sync.store.feeds().await? {
         let for_ms = feed.trouble_at.filter(|_| feed.trouble.is_some()).map(|at| now.since_ms(at));
@@ -181,8 +188,19 @@ pub async fn run_due(bridge: &Bridge) -> Result<Done, SyncError> {
     }
 }
 
-/// A process that follows says so at least this often.
-const LEASE_MS: i64 = 60_000;
+/// Says again and again that this process follows. Ends only if another one does.
+async fn keep_the_lease(bridge: &Bridge, sync: &Sync) -> SyncError {
+    let every = Duration::from_millis(u64::try_from(sync.settings.lease_ms / 3).unwrap_or(0).max(1));
+    loop {
+        tokio::time::sleep(every).await;
+        let now = bridge.clock.now();
+        let until = now.plus_ms(sync.settings.lease_ms);
+        // A database that does not answer ends the run by itself.
+        if let Ok(false) = sync.store.take_lease("follow", &sync.holder, now, until).await {
+            return SyncError::Crm(Trouble::Busy);
+        }
+    }
+}
 
 /// One run: what it works with and what it did.
 struct Run<'a> {
@@ -235,14 +253,6 @@ impl Run<'_> {
     /// How far each look goes back before the last one: CRMs write late, and clocks differ.
     fn overlap_ms(&self) -> i64 {
         i64::from(self.bridge.connector.profile().time.overlap_s) * 1_000
-    }
-
-    /// Keeps the lease during long work. An error ends the run if somebody else took it.
-    async fn still_ours(&self) -> Result<(), SyncError> {
-        let now = self.bridge.clock.now();
-        let ours =
-            self.sync.store.take_lease("follow", &self.sync.holder, now, now.plus_ms(LEASE_MS)).await?;
-        if ours { Ok(()) } else { Err(SyncError::Crm(Trouble::Busy)) }
     }
 
     /// Whether a feed that last ended then is due again.

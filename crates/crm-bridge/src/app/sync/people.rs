@@ -18,8 +18,8 @@ use crate::store::sync::{Feed, Phase, SyncStore};
 pub(super) const NAME: &str = "person";
 /// Pages of one run; the next run goes on.
 const PAGES_MAX: u32 = 20_000;
-/// Pages between two renewals of the lease.
-const LEASE_EVERY: u32 = 200;
+/// Pages between two words to the log.
+const TELL_EVERY: u32 = 200;
 
 /// Rows that are written in one commit, or a few more: with each commit the last pages of the file are written again. What is not
 /// written when the process dies is read again.
@@ -151,8 +151,7 @@ impl Run<'_> {
                     return self.failed(NAME, &feed, trouble).await;
                 }
             };
-            if pages.is_multiple_of(LEASE_EVERY) {
-                self.still_ours().await?;
+            if pages.is_multiple_of(TELL_EVERY) {
                 tracing::info!(sync.records = feed.records, "copying the customer base");
             }
         }
@@ -178,7 +177,7 @@ impl Run<'_> {
             return Ok(feed);
         }
         feed = begun(feed, self.bridge.clock.now());
-        for pages in 1..=PAGES_MAX {
+        for _ in 1..=PAGES_MAX {
             let found = self.page(&feed, Phase::Delta).await?;
             let now = self.bridge.clock.now();
             let alive = self.renew(&found.records, now).await?;
@@ -196,9 +195,6 @@ impl Run<'_> {
             }
             if feed.mark.is_none() && !goes_on {
                 return Ok(feed);
-            }
-            if pages.is_multiple_of(LEASE_EVERY) {
-                self.still_ours().await?;
             }
         }
         Ok(feed)
