@@ -1,9 +1,5 @@
 //! The command line of the CRM bridge.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line talks to people on its standard streams"
-)]
+#![expect(clippy::print_stderr, reason = "a command line talks to people on its standard streams")]
 
 /// Like the one of the standard library, but a reader that has seen enough (`crm-bridge … | head`) is no fault.
 macro_rules! println {

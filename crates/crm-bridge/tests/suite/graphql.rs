@@ -10,7 +10,7 @@ use crate::wire::{Wire, profile, with_line};
 
 const BY_EMAIL: &str = "by_email = { post = \"/graphql\", json = { query = \"query($address: String!, $first: Int!) \
                         { people(email: $address, first: $first) {select:graphql} }\", \
-                        variables = { address = \"{value}\", first = \"{size:number}\" } }, \
+                        variables = { address = \"{value}\", first = \"{size}\" } }, \
                         answer = { records = \"/data/people\" } }";
 
 #[test]

@@ -206,6 +206,31 @@ fn money_is_a_number_beside_a_currency() {
             "$5",
             "5¢",
             "12 pounds",
+        ],
+    );
+    nothing_seen(&[
+        "Rue de l'Euro",
+        "Euro 6",
+        "EURO 2024",
+        "PHP 8",
+        "12 months",
+        "5 years, EUR office",
+        "Dollar Street",
+        "2 Euro Tools trucks".trim_start_matches("2 "),
+        "Kr. 12",
+        "level 500",
+        "{name}",
+        "Lei 500",
+        "won 3 awards",
+        "M 12 k",
+    ]);
+}
+
+#[test]
+fn money_is_seen_as_accountants_shops_and_other_continents_write_it() {
+    seen_as(
+        Shape::Money,
+        &[
             "500 TEUR",
             "TEUR 500",
             "500 KEUR",
@@ -269,20 +294,6 @@ fn money_is_a_number_beside_a_currency() {
         "Teuring 500",
         "Meurer 12",
         "Keur 12",
-        "Rue de l'Euro",
-        "Euro 6",
-        "EURO 2024",
-        "PHP 8",
-        "12 months",
-        "5 years, EUR office",
-        "Dollar Street",
-        "2 Euro Tools trucks".trim_start_matches("2 "),
-        "Kr. 12",
-        "level 500",
-        "{name}",
-        "Lei 500",
-        "won 3 awards",
-        "M 12 k",
     ]);
 }
 
