@@ -52,6 +52,11 @@ fn follow_batch(scope: &mut Scope<'_>, change: &CustomerChange) -> Result<usize,
         ChangeKind::Erased {} => Link::Erased,
         ChangeKind::Merged { into } => Link::Merged(into.as_str().to_owned()),
     };
+    if link == Link::Merged(old.to_owned()) {
+        // Such tickets would be due for ever.
+        customers::set_followed(scope, change.number)?;
+        return Ok(0);
+    }
     let due = tickets::of_customer(scope, old, BATCH)?;
     for ticket in &due {
         customers::set(scope, ticket, &link)?;

@@ -192,6 +192,22 @@ both_databases! {
         assert_eq!(asked, [0, 3, 3, 3, 9]);
     }
 
+    async fn a_customer_who_is_merged_into_themselves_or_in_a_circle_is_followed_once(with: WithBridge) {
+        with.bridge.knows("ilya@volga.example", &[ILYA]);
+        let ticket = ticket_of_ilya(&with).await;
+        let ann = viewer(&with.app, Role::Line1).await;
+        let merged = |number: u64, old: &str, new: &str| {
+            json!({ "number": number, "customer_ref": old, "change": { "kind": "merged", "into": new } })
+        };
+        with.bridge.tells(&[merged(3, ILYA, ILYA), merged(4, ILYA, IRINA), merged(5, IRINA, ILYA)]);
+        with.bridge.shows(ILYA, "Ilya Sorin");
+        let following = follow_customers(&with.app.app, "job_1");
+        let followed = tokio::time::timeout(std::time::Duration::from_secs(20), following).await;
+        assert_eq!(followed.unwrap().unwrap(), 3, "it ends");
+        assert_eq!(ann.get(&format!("{ticket}/card")).await.expect(200)["card"]["customer_ref"], ILYA);
+        assert_eq!(follow_customers(&with.app.app, "job_2").await.unwrap(), 0);
+    }
+
     async fn what_the_crm_says_of_a_customer_does_not_move_a_ticket_in_the_list(with: WithBridge) {
         with.bridge.knows("ilya@volga.example", &[ILYA]);
         let ticket = ticket_of_ilya(&with).await;
