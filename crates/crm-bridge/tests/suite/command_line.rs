@@ -49,6 +49,20 @@ fn the_program_checks_explains_serves_and_stops() {
         assert!(!make_key().0, "a key is never overwritten");
         let (ok, text) = output(bridge(folder.path(), &url).arg("check-config"));
         assert!(ok, "{text}");
+        let long = "k".repeat(32);
+        let listens = ("CRM_API__LISTEN", "127.0.0.1:0");
+        for (settings, says) in [
+            (vec![("CRM__SECRETS__WEBHOOK", "")], "crm.secrets.webhook is empty"),
+            (vec![("WEBHOOKS__PATH", long.as_str())], "set crm_api.listen"),
+            (vec![listens, ("WEBHOOKS__PATH", long.as_str())], "set crm.secrets.webhook"),
+            (vec![listens, ("WEBHOOKS__PATH", "a"), ("CRM__SECRETS__WEBHOOK", "key")], "can be guessed"),
+        ] {
+            let mut command = bridge(folder.path(), &url);
+            command.arg("check-config");
+            let settings = settings.iter().map(|(name, value)| (format!("GUICHET_BRIDGE__{name}"), *value));
+            let (ok, text) = output(command.envs(settings));
+            assert!(!ok && text.contains(says), "{says}: {text}");
+        }
 
         let (ok, text) = output(bridge(folder.path(), &url).args(["policy", "check"]));
         assert!(ok && text.contains("can be used with Sandbox CRM"), "{text}");
