@@ -1,6 +1,7 @@
 //! What the CRM sends by itself: checked, counted, noted as hints, and answered at once. Nothing is fetched while the
 //! sender waits.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
@@ -9,6 +10,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use serde::Deserialize;
 use service_kit::metrics::Metrics;
+use service_kit::rate_limit::RateLimit;
 use service_kit::{Clock, Secret};
 
 use super::{Bridge, BridgeError, sync};
@@ -16,6 +18,8 @@ use crate::connector::hook::{self, Delivery, Refusal};
 use crate::walls::Wall;
 
 const MINUTE_MS: i64 = 60_000;
+/// Wrong addresses that one sender may try in a minute.
+const GUESSES_A_MINUTE: u32 = 30;
 
 /// Section `[webhooks]`.
 #[derive(Debug, Clone, Deserialize)]
@@ -58,6 +62,7 @@ pub struct Webhooks {
     secret: Option<Secret>,
     clock: Clock,
     minute: Arc<(AtomicI64, AtomicU32)>,
+    guesses: Arc<RateLimit<IpAddr>>,
     taken: Family<Outcome, Counter>,
 }
 
@@ -67,7 +72,8 @@ impl Webhooks {
     pub fn new(config: WebhooksConfig, secret: Option<Secret>, clock: Clock, metrics: &Metrics) -> Self {
         let taken = Family::default();
         metrics.register("webhooks", "Deliveries of the CRM by outcome", taken.clone());
-        Self { config, secret, clock, minute: Arc::default(), taken }
+        let guesses = Arc::new(RateLimit::new(clock.clone(), GUESSES_A_MINUTE, 60));
+        Self { config, secret, clock, minute: Arc::default(), guesses, taken }
     }
 
     /// Largest delivery in bytes.
@@ -76,12 +82,18 @@ impl Webhooks {
         self.config.body_bytes_max
     }
 
-    /// Takes a delivery that came in at `path`; answers how many records are noted.
+    /// Takes a delivery that came in at `path` from that address; answers how many records are noted.
     ///
     /// # Errors
     /// [`Turned`].
-    pub async fn take(&self, bridge: &Bridge, path: &str, delivery: &Delivery<'_>) -> Result<usize, Turned> {
-        let outcome = self.taken(bridge, path, delivery).await;
+    pub async fn take(
+        &self,
+        bridge: &Bridge,
+        path: &str,
+        from: IpAddr,
+        delivery: &Delivery<'_>,
+    ) -> Result<usize, Turned> {
+        let outcome = self.taken(bridge, path, from, delivery).await;
         let word = match &outcome {
             Ok(0) => "nothing_of_ours",
             Ok(_) => "noted",
@@ -94,17 +106,25 @@ impl Webhooks {
         outcome
     }
 
-    async fn taken(&self, bridge: &Bridge, path: &str, delivery: &Delivery<'_>) -> Result<usize, Turned> {
-        // Counted before anything is compared or hashed, so that guessing costs us nothing.
-        if self.count_this() > self.config.per_minute_max {
-            return Err(Turned::TooMany);
-        }
+    async fn taken(
+        &self,
+        bridge: &Bridge,
+        path: &str,
+        from: IpAddr,
+        delivery: &Delivery<'_>,
+    ) -> Result<usize, Turned> {
         let right = self.config.path.expose();
         let hook = bridge.connector.profile().webhook.as_ref();
         let Some(hook) = hook.filter(|_| !right.is_empty() && hook::same(path.as_bytes(), right.as_bytes()))
         else {
-            return Err(Turned::Unknown);
+            // Who guesses is counted by where they are, and never against the CRM, which would be silenced by that.
+            let may_guess = self.guesses.attempt(&from).is_ok();
+            return Err(if may_guess { Turned::Unknown } else { Turned::TooMany });
         };
+        // Counted before a signature is looked at, so that a flood costs little.
+        if self.count_this() > self.config.per_minute_max {
+            return Err(Turned::TooMany);
+        }
         if bridge.walls.stands(Wall::Hook) {
             hook::verify(hook, self.secret.as_ref(), delivery, self.clock.now()).map_err(Turned::Refused)?;
         }

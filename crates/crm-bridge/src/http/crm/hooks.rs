@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use service_kit::Problem;
 use service_kit::http::RequestId;
 
+use super::caller::peer;
 use crate::app::crm_api::CrmApi;
 use crate::app::webhooks::{Turned, Webhooks};
 use crate::connector::hook::{Delivery, Refusal};
@@ -33,7 +34,7 @@ pub(super) async fn take(
         query: &query,
         body: &body,
     };
-    match hooks.take(&api.bridge, &path, &delivery).await {
+    match hooks.take(&api.bridge, &path, peer(&request), &delivery).await {
         Ok(_) => Ok(HttpResponse::Accepted().finish()),
         Err(turned) => Err(problem(&turned, RequestId::of(&request).as_str())),
     }

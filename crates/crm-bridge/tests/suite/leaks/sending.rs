@@ -30,7 +30,7 @@ pub(super) async fn forged_delivery(down: Down) -> Outcome {
     let none = |_: &str| None;
     let delivery =
         Delivery { method: "POST", uri: "/hooks/x", header: &none, query: &none, body: body.as_bytes() };
-    drop(hooks.take(&town.bridge, "hard-to-guess", &delivery).await);
+    drop(hooks.take(&town.bridge, "hard-to-guess", std::net::Ipv4Addr::LOCALHOST.into(), &delivery).await);
     let later = town.clock.now().plus_ms(3_600_000);
     let noted = town.bridge.sync.as_ref().unwrap().store.due_hints(later, 100).await.unwrap();
     nothing(noted.iter().any(|hint| hint.crm_id.contains("901820")), || {

@@ -253,6 +253,31 @@ fn the_sandbox_crm_signs_time_and_body() {
 }
 
 #[test]
+fn whoever_guesses_addresses_does_not_silence_the_crm_and_a_flood_under_its_own_is_cut() {
+    block_on(async {
+        let crm = hubspot::prompt();
+        let key = crm.client_secret.clone();
+        let mut preset = hubspot::preset(crm);
+        preset.settings.push(("WEBHOOKS__PER_MINUTE_MAX", "20".to_owned()));
+        let desk = Outward::set(preset, Some(&key)).await;
+        let crm = &desk.stage.crm;
+        let delivery = crm.crm.webhook("contact.propertyChange", &crm.person(3), RECEIVER, crm.world());
+        let mut guesses = Vec::new();
+        for number in 0..100 {
+            guesses.push(desk.carry_to(&format!("/hooks/guess{number}"), &delivery).await.0);
+        }
+        assert_eq!(guesses, [[404; 30].as_slice(), [429; 70].as_slice()].concat());
+        let mut own = Vec::new();
+        for _ in 0..40 {
+            own.push(desk.carry(&delivery).await.0);
+        }
+        assert_eq!(own, [[202; 20], [429; 20]].concat(), "all that the settings allow, and no more");
+        desk.stage.town.clock.advance_ms(60_000);
+        assert_eq!(desk.carry(&delivery).await.0, 202, "and again in the next minute");
+    });
+}
+
+#[test]
 fn every_preset_that_takes_webhooks_is_driven_here() {
     let here =
         ["amocrm", "bitrix24", "espocrm", "frappe", "hubspot", "pipedrive", "sandbox", "twenty", "zoho"];
