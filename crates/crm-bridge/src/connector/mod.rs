@@ -84,7 +84,7 @@ struct Inner {
     line: Arc<Line>,
     plans: Plans,
     /// Questions under this plan; an answer to another plan's question would lack fields or have others.
-    under_way: Mutex<HashMap<Question, UnderWay>>,
+    under_way: Mutex<HashMap<(Question, Priority), UnderWay>>,
 }
 
 /// The way to the CRM, which stays when the policy changes.
@@ -199,11 +199,13 @@ impl Connector {
     pub async fn ask_as(&self, question: Question, priority: Priority) -> Outcome {
         let answer = {
             let mut under_way = self.0.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-            match under_way.get(&question) {
+            // What a person waits for is more than the sync asks for and comes sooner, so only the sync joins the other.
+            let equal = [Priority::LookUp, priority].map(|priority| (question.clone(), priority));
+            match equal.iter().find_map(|equal| under_way.get(equal)) {
                 Some(answer) => answer.clone(),
                 None => {
                     let answer = self.start(question.clone(), priority);
-                    under_way.insert(question, answer.clone());
+                    under_way.insert((question, priority), answer.clone());
                     answer
                 }
             }
@@ -291,7 +293,7 @@ impl Connector {
             let outcome = connector.whole(&question, priority).await.map(Arc::new);
             drop(connector);
             if let Some(inner) = forget.upgrade() {
-                inner.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&question);
+                inner.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&(question, priority));
             }
             outcome
         });

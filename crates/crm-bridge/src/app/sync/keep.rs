@@ -11,6 +11,7 @@ use crate::app::resolve::new_ref;
 use crate::app::whereabouts::{self, Place};
 use crate::connector::ask::Priority;
 use crate::connector::projection::Record;
+use crate::policy::Entity;
 use crate::policy::form::{email_form, phone_form};
 use crate::store::sync::mirror::{Row, ShortHash};
 use crate::store::{Person, SealedCard};
@@ -80,11 +81,14 @@ impl Run<'_> {
                 continue;
             };
             let mut readings = self.bridge.type_record(record);
-            let older = kept.and_then(|kept| {
-                let older = self.bridge.open(&kept, customer_ref.as_str())?;
-                readings.fill_from(older).then_some(kept.as_of)
-            });
-            let as_of = older.map_or(now, |older| older.min(now));
+            let older =
+                kept.and_then(|kept| Some((self.bridge.open(&kept, customer_ref.as_str())?, kept.as_of)));
+            if older.is_none() && (!readings.not_sent.is_empty() || self.lacks_company(record)) {
+                // What came is not the whole card, so it is asked for when somebody looks.
+                continue;
+            }
+            let filled = older.and_then(|(older, as_of)| readings.fill_from(older).then_some(as_of));
+            let as_of = filled.map_or(now, |older| older.min(now));
             let card = self.bridge.seal(&readings, customer_ref.as_str(), as_of).ok_or(SyncError::Seal)?;
             cards.push((customer_ref, card));
         }
@@ -92,6 +96,17 @@ impl Run<'_> {
             self.bridge.store.keep_cards(cards).await?;
         }
         Ok(alive)
+    }
+
+    /// Whether a record names a company that is a record of its own and did not come along.
+    fn lacks_company(&self, record: &Record) -> bool {
+        let policy = &self.bridge.policy;
+        let is_company = |position: &usize| {
+            policy.fields.get(*position).is_some_and(|field| field.entity == Entity::Company)
+        };
+        record.company_id.is_some()
+            && self.bridge.companies_change_unseen()
+            && !record.values.iter().any(|(position, _)| is_company(position))
     }
 
     /// Single records, as the CRM has them now, into kept cards and the copy.
