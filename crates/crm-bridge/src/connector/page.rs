@@ -14,7 +14,8 @@ const PAGES_MAX: u32 = 1_000_000;
 /// Where the next page begins; none on the last one.
 ///
 /// # Errors
-/// [`Trouble::NextLink`] for an address that may not be asked, [`Trouble::PagingLoop`] for pages in a circle.
+/// [`Trouble::NextLink`] for an address that may not be asked, [`Trouble::PagingLoop`] for pages in a circle,
+/// [`Trouble::UnexpectedShape`] if there is to be a next page and nothing says where.
 pub(super) fn next(
     errand: &Errand<'_>,
     question: &Question,
@@ -62,7 +63,10 @@ pub(super) fn next(
         (PagingKind::LinkHeader, _) => link(answered.link.clone())?,
         _ => None,
     };
-    let Some(begin) = begin else { return Ok(None) };
+    let Some(begin) = begin else {
+        // To end here would pass for the end of the list.
+        return if page.more == Some(true) { Err(Trouble::UnexpectedShape) } else { Ok(None) };
+    };
     let mark = PageMark::next(question, begin, count).ok_or(Trouble::PagingLoop)?;
     if mark.pages > PAGES_MAX { Err(Trouble::PagingLoop) } else { Ok(Some(mark)) }
 }

@@ -165,6 +165,30 @@ fn pages_in_a_circle_are_noticed() {
 }
 
 #[test]
+fn pages_that_can_not_be_followed_are_not_the_end_of_the_list() {
+    block_on(async {
+        for (paging, page) in [
+            (
+                "kind = \"link-header\"\nmore = \"/more\"",
+                "{ get = \"/p\", query = { f = \"{select:comma}\" } }",
+            ),
+            (
+                "kind = \"cursor\"\nnext = \"/next\"\nmore = \"/more\"",
+                "{ get = \"/p\", query = { c = \"{cursor}\", f = \"{select:comma}\" } }",
+            ),
+        ] {
+            let crm = Wire::answering(|_| people(&["a", "b"], &json!({ "more": true }))).await;
+            let (town, _folder) = beside(&crm, paging, page).await;
+            assert_eq!(
+                walk(&town.bridge.connector, 2).await.err(),
+                Some(Trouble::UnexpectedShape),
+                "{paging}"
+            );
+        }
+    });
+}
+
+#[test]
 fn a_next_page_elsewhere_is_never_asked_for() {
     block_on(async {
         let elsewhere = Wire::answering(|_| people(&["stolen"], &json!({}))).await;
