@@ -97,6 +97,8 @@ async fn look_up_one(
     let source = bridge.source().to_owned();
     if let Some((_, true)) = bridge.copy_state()
         && let Some(copied) = bridge.copied_at(&address).await
+        // That the copy has nobody may be because somebody was entered a moment ago: the CRM has the last word.
+        && !copied.is_empty()
     {
         let found = copied.len();
         let copied = bridge.still_there(copied).await?;

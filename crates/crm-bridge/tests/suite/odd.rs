@@ -25,6 +25,10 @@ pub(crate) struct State {
     pub(crate) away: Option<Vec<u8>>,
     /// Of whom lists know nothing.
     pub(crate) unlisted: BTreeSet<String>,
+    /// Of one question for changes no more records are shown.
+    pub(crate) cap: Option<usize>,
+    /// How many there are, as lists say it, if that is not how many there are.
+    pub(crate) total: Option<usize>,
 }
 
 /// A bridge beside such a CRM.
@@ -59,6 +63,9 @@ impl State {
             return away.clone();
         }
         let path = request.split(['?', ' ']).nth(1).unwrap_or_default();
+        if let Some(firm) = path.strip_prefix("/firms/") {
+            return json_answer(&json!({ "id": firm, "name": "Volga" }));
+        }
         let Some(id) = path.strip_prefix("/api/v1/contacts") else { return status(404) };
         let id = id.trim_start_matches('/');
         if id == "gone" {
@@ -75,7 +82,11 @@ impl State {
             .filter(|(id, _)| !self.unlisted.contains(*id))
             .map(|(_, person)| person)
             .collect();
+        let from = parameter(request, "cursor").and_then(|from| from.parse().ok()).unwrap_or(0_usize);
         if let Some(since) = parameter(request, "updated_since") {
+            if self.cap.is_some_and(|cap| from >= cap) {
+                return status(400);
+            }
             let since: Timestamp = since.parse().unwrap();
             let changed =
                 |person: &Value| person["updated_at"].as_str().unwrap().parse::<Timestamp>().unwrap();
@@ -88,10 +99,11 @@ impl State {
             }
         }
         let size = parameter(request, "limit").and_then(|size| size.parse().ok()).unwrap_or(200);
-        let from = parameter(request, "cursor").and_then(|from| from.parse().ok()).unwrap_or(0_usize);
         let next = (from + size < found.len()).then(|| (from + size).to_string());
         let items: Vec<&Value> = found.iter().skip(from).take(size).copied().collect();
-        json_answer(&json!({ "items": items, "next_cursor": next, "total": found.len() }))
+        json_answer(
+            &json!({ "items": items, "next_cursor": next, "total": self.total.unwrap_or(found.len()) }),
+        )
     }
 }
 

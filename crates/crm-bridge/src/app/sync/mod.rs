@@ -4,11 +4,12 @@
 //! One process at a time follows (a lease); lookups of people at screens always go first. Feeds, each with its own
 //! progress that outlives the process:
 //!
-//! - `person`: the first copy, if the policy asks for a copy ([`people`]); then what changed, with an overlap.
+//! - `person`: the first copy, if the policy asks for a copy ([`people`]); then what changed, with an overlap ([`changes`]).
 //! - `gone` and child feeds: tombstones, and changes that do not touch the person's own record ([`news`]).
 //! - hints: records that a webhook named ([`news`]).
 //! - reconciliation: now and then, are those we know still there ([`reconcile`])?
 
+mod changes;
 mod keep;
 mod news;
 mod people;
@@ -223,8 +224,8 @@ impl Run<'_> {
         // Hints first: somebody may be waiting for exactly this customer.
         self.follow_hints().await?;
         let person = self.follow_people().await;
-        let copying = self.sync.store.feed(people::NAME).await?.is_none_or(|feed| feed.phase == Phase::First);
-        if copying {
+        let people = self.sync.store.feed(people::NAME).await?;
+        if people.is_none_or(|feed| feed.phase == Phase::First || feed.since.is_none()) {
             return person.map(drop);
         }
         // What one feed can't be asked says nothing of the others.
@@ -236,7 +237,8 @@ impl Run<'_> {
         // Without tombstones, or with a company that changes on its own, a card stays true only until it is asked for again.
         let confirms = children && gone && !self.bridge.companies_change_unseen();
         if self.sync.store.hints_waiting().await? == 0 || !confirms {
-            self.sync.note_followed(&person, confirms, self.copies());
+            let copied = self.copies() && !self.copy_is_short().await?;
+            self.sync.note_followed(&person, confirms, copied);
         }
         Ok(())
     }

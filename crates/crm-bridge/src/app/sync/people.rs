@@ -1,4 +1,4 @@
-//! The feed of people: the first copy, page after page, and then what changed.
+//! The feed of people: the first copy, page after page, and then what [changed](super::changes).
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::store::sync::{Feed, Phase, SyncStore};
 
 pub(super) const NAME: &str = "person";
 /// Pages of one run; the next run goes on.
-const PAGES_MAX: u32 = 20_000;
+pub(super) const PAGES_MAX: u32 = 20_000;
 /// Pages between two words to the log.
 const TELL_EVERY: u32 = 200;
 
@@ -91,7 +91,10 @@ impl Run<'_> {
         let plan = self.bridge.plan_name();
         let phase = if self.copies() { Phase::First } else { Phase::Delta };
         let begun = self.sync.store.feed(NAME).await?;
-        if let Some(feed) = begun.filter(|feed| feed.plan == plan) {
+        // Who is to be followed from now on is not followed before it is known when that is.
+        let has_begun =
+            |feed: &Feed| feed.plan == plan && (feed.phase == Phase::First || feed.since.is_some());
+        if let Some(feed) = begun.filter(has_begun) {
             return Ok(feed);
         }
         self.sync.forget_copy();
@@ -118,7 +121,7 @@ impl Run<'_> {
     /// The first copy. While one page is typed and sealed, those before are written and the next one is on its way.
     async fn copy(&mut self, mut feed: Feed) -> Result<Feed, SyncError> {
         feed = begun(feed, self.bridge.clock.now());
-        let mut found = self.page(&feed, Phase::First).await?;
+        let mut found = self.page(&feed).await?;
         // What changes from here on is asked for when the copy is complete.
         feed.since = feed.since.or_else(|| Some(beginning(&found, self.bridge.clock.now())));
         let mut writing = Writing::new(self.sync.store.clone(), self.bridge.plan_name().to_owned());
@@ -137,7 +140,12 @@ impl Run<'_> {
                 writing.end(&feed).await?;
                 let since = feed.since;
                 feed = Feed { phase: Phase::Delta, since, ..ended(feed, &found, now) };
-                self.sync.store.finish_copy(NAME, feed.clone()).await?;
+                self.judge_copy(&feed).await?;
+                let shifted = self.sync.store.finish_copy(NAME, feed.clone()).await?;
+                if shifted || feed.expected.is_some_and(|expected| feed.records < expected) {
+                    // Who moved from one page to another took the place of somebody who was on neither.
+                    self.reconcile_now().await?;
+                }
                 tracing::info!(
                     sync.records = feed.records,
                     "the first copy of the customer base is complete"
@@ -161,77 +169,22 @@ impl Run<'_> {
 
     /// Asks for the next page and does not wait for it.
     async fn begin_to_ask(&self, feed: &Feed) -> JoinHandle<Result<Arc<Found>, Trouble>> {
-        let (connector, question) = (self.bridge.connector.clone(), self.question(feed, Phase::First));
+        let (connector, question) = (self.bridge.connector.clone(), self.question(feed));
         let asking = tokio::spawn(async move { connector.ask_in_background(question).await });
         // So that the request leaves before this thread has other things to do.
         tokio::task::yield_now().await;
         asking
     }
 
-    /// What changed since the last time, with an overlap.
-    async fn changes(&mut self, mut feed: Feed) -> Result<Feed, SyncError> {
-        if self.bridge.connector.profile().person.changed.is_none() {
-            return Ok(feed);
-        }
-        if !self.is_due(&feed, self.sync.settings.interval_ms) {
-            return Ok(feed);
-        }
-        feed = begun(feed, self.bridge.clock.now());
-        for _ in 1..=PAGES_MAX {
-            let found = self.page(&feed, Phase::Delta).await?;
-            let now = self.bridge.clock.now();
-            let alive = self.renew(&found.records, now).await?;
-            progress(&mut feed, &found);
-            let goes_on = found.capped && self.go_on_behind(&mut feed)?;
-            if feed.mark.is_none() && !goes_on {
-                feed = ended(feed, &found, now);
-            }
-            if self.copies() {
-                let rows = self.bridge.rows(alive, now);
-                let progress = Some((NAME.to_owned(), feed.clone()));
-                self.sync.store.replace_rows(progress, self.bridge.plan_name(), feed.pass, rows).await?;
-            } else {
-                self.sync.store.set_feed(NAME, feed.clone()).await?;
-            }
-            if feed.mark.is_none() && !goes_on {
-                return Ok(feed);
-            }
-        }
-        Ok(feed)
-    }
-
-    /// The CRM shows no more of this question than it has: the next one is about what is newer.
-    fn go_on_behind(&self, feed: &mut Feed) -> Result<bool, SyncError> {
-        match feed.newest {
-            // With the overlap the next question begins before it, so it must have got further than that.
-            Some(newest) if feed.since.is_none_or(|since| newest.since_ms(since) > self.overlap_ms()) => {
-                feed.since = Some(newest);
-                Ok(true)
-            }
-            _ => Err(SyncError::Crm(Trouble::PagingLoop)),
-        }
-    }
-
-    async fn page(&self, feed: &Feed, phase: Phase) -> Result<Arc<Found>, SyncError> {
-        match self.ask_page(feed, phase).await {
+    async fn page(&self, feed: &Feed) -> Result<Arc<Found>, SyncError> {
+        match self.bridge.connector.ask_in_background(self.question(feed)).await {
             Ok(found) => Ok(found),
             Err(trouble) => self.failed(NAME, feed, trouble).await,
         }
     }
 
-    async fn ask_page(&self, feed: &Feed, phase: Phase) -> Result<Arc<Found>, Trouble> {
-        self.bridge.connector.ask_in_background(self.question(feed, phase)).await
-    }
-
-    fn question(&self, feed: &Feed, phase: Phase) -> Question {
-        let mark = mark_of(feed);
+    fn question(&self, feed: &Feed) -> Question {
         let size = self.bridge.connector.page_size(Entity::Person);
-        match phase {
-            Phase::First => Question::Page { entity: Entity::Person, size, mark },
-            Phase::Delta => {
-                let since = feed.since.unwrap_or_default().plus_ms(-self.overlap_ms());
-                Question::Changed { entity: Entity::Person, since, size, mark }
-            }
-        }
+        Question::Page { entity: Entity::Person, size, mark: mark_of(feed) }
     }
 }

@@ -3,6 +3,7 @@
 
 use service_kit::Timestamp;
 
+use super::changes::{SHIFTING, TOO_MANY};
 use crate::connector::Found;
 use crate::connector::ask::PageMark;
 use crate::connector::trouble::Trouble;
@@ -93,17 +94,37 @@ pub(super) fn ended(feed: Feed, last: &Found, now: Timestamp) -> Feed {
 /// What is added to the word of a trouble that single records have, while others are read well.
 const WITH_RECORDS: &str = ", with single records";
 
-/// The feed, of which single records could not be read; what it said of such before stays until it is over.
+fn is_reason(trouble: &str) -> bool {
+    trouble == TOO_MANY || trouble == SHIFTING
+}
+
+/// The feed, of which single records could not be read; what it said of such before, and why everybody is compared, stays until
+/// it is over.
 pub(super) fn passed_over(feed: Feed, last: Option<Trouble>, now: Timestamp) -> Feed {
-    let before = feed.trouble.clone().filter(|before| before.ends_with(WITH_RECORDS));
+    let stays = |before: &String| before.ends_with(WITH_RECORDS) || is_reason(before);
+    let before = feed.trouble.clone().filter(stays);
     let since = feed.trouble_at.filter(|_| before.is_some());
-    match last {
+    match last.filter(|_| !before.as_deref().is_some_and(is_reason)) {
         Some(trouble) => Feed {
             trouble: Some(format!("{}{WITH_RECORDS}", trouble.as_str())),
             trouble_at: since.or(Some(now)),
             ..feed
         },
         None => Feed { trouble: before, trouble_at: since, ..feed },
+    }
+}
+
+/// The feed at the end of a walk, without the trouble from before it. Where there is a reason for a walk that came up during this
+/// one, the next is due at once.
+pub(super) fn walked(feed: Feed, now: Timestamp) -> Feed {
+    let began = feed.run_started_at;
+    let feed = Feed { run_started_at: None, ended_well_at: Some(now), ..feed };
+    match &feed.trouble {
+        Some(trouble) if is_reason(trouble) && feed.trouble_at > began => {
+            Feed { ended_well_at: None, ..feed }
+        }
+        Some(trouble) if trouble.ends_with(WITH_RECORDS) && feed.trouble_at >= began => feed,
+        _ => well_again(feed),
     }
 }
 
@@ -123,6 +144,8 @@ pub(super) fn troubled(feed: &Feed, trouble: Trouble, now: Timestamp) -> Feed {
             | Trouble::UnexpectedShape
             | Trouble::NextLink
             | Trouble::PagingLoop
+            // Another look back, or another profile: the mark belongs to a question that is not asked any more.
+            | Trouble::Unaskable
     );
     let again = about_the_mark && feed.mark.is_some() && now.since_ms(since) >= BEGIN_AGAIN_MS;
     Feed {
@@ -131,5 +154,30 @@ pub(super) fn troubled(feed: &Feed, trouble: Trouble, now: Timestamp) -> Feed {
         trouble: Some(trouble.as_str().to_owned()),
         trouble_at: Some(if again { now } else { since }),
         ..feed.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_everybody_is_compared_stays_until_the_walk_that_it_asked_for_is_over() {
+        let at = Timestamp::from_ms;
+        let feed = Feed { run_started_at: Some(at(5)), ..Feed::new(Phase::Delta, "") };
+        let because =
+            |when| Feed { trouble: Some(TOO_MANY.to_owned()), trouble_at: Some(at(when)), ..feed.clone() };
+        let read = passed_over(because(4), Some(Trouble::Credentials), at(6));
+        assert_eq!(read.trouble.as_deref(), Some(TOO_MANY));
+        let over = walked(read, at(7));
+        assert_eq!((over.trouble, over.ended_well_at), (None, Some(at(7))));
+        let again = walked(because(6), at(7));
+        assert_eq!((again.trouble.as_deref(), again.ended_well_at), (Some(TOO_MANY), None), "due once more");
+
+        let hidden = passed_over(feed, Some(Trouble::Credentials), at(6));
+        let hidden = walked(passed_over(hidden, None, at(7)), at(8));
+        assert_eq!(hidden.trouble.as_deref(), Some("credentials, with single records"));
+        let next = Feed { run_started_at: Some(at(9)), ..hidden };
+        assert_eq!(walked(next, at(10)).trouble, None);
     }
 }

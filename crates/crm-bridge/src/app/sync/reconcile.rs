@@ -1,7 +1,7 @@
 //! Now and then: is everybody we know still there? Finds what no feed told, such as deletions in a CRM that leaves no
 //! tombstones. Those we know are asked about one by one; where everybody is copied, all pages are read once more.
 
-use super::progress::{mark_of, passed_over, progress, well_again};
+use super::progress::{mark_of, passed_over, progress, walked};
 use super::{Run, SyncError};
 use crate::connector::ask::Question;
 use crate::connector::trouble::Trouble;
@@ -9,6 +9,9 @@ use crate::policy::Entity;
 use crate::store::sync::{Feed, Phase};
 
 pub(super) const NAME: &str = "reconcile";
+/// In `sync status`, whether the copy is complete.
+const COPY: &str = "copy";
+const SHORT: &str = "the CRM has far more records than its pages show";
 /// Customers asked about in one run; the next run goes on.
 const A_RUN: i64 = 50;
 /// In the place of a page's mark: all pages are read.
@@ -44,9 +47,52 @@ impl Run<'_> {
         Ok(self.sync.store.set_feed(NAME, feed).await?)
     }
 
+    /// The same, and `sync status` says why.
+    pub(super) async fn reconcile_because(&self, why: &str) -> Result<(), SyncError> {
+        tracing::warn!(sync.why = why, "everybody known is compared with the CRM");
+        let feed = self.sync.store.feed(NAME).await?.unwrap_or(Feed::new(Phase::Delta, ""));
+        // One that is under way comes to its end first, or it never would.
+        let under_way = feed.mark.is_some() || feed.phase == Phase::First;
+        let ended_well_at = feed.ended_well_at.filter(|_| under_way);
+        let trouble_at = Some(self.bridge.clock.now());
+        let feed = Feed { ended_well_at, trouble: Some(why.to_owned()), trouble_at, ..feed };
+        Ok(self.sync.store.set_feed(NAME, feed).await?)
+    }
+
+    /// Whether there are about as many customers in the copy as the CRM says that it has. What it counts may be more than it
+    /// shows to us, so a tenth may be missing.
+    pub(super) async fn judge_copy(&self, read: &Feed) -> Result<(), SyncError> {
+        let (records, expected) = (read.records, read.expected.unwrap_or(0));
+        let is_short = records.saturating_mul(10) < expected.saturating_mul(9);
+        let before = self.copy_is_short().await?;
+        if is_short {
+            tracing::warn!(
+                sync.records = records,
+                sync.expected = expected,
+                "the CRM has far more records than it has shown; the copy is not taken for complete"
+            );
+        }
+        if is_short == before {
+            return Ok(());
+        }
+        let trouble_at = is_short.then(|| self.bridge.clock.now());
+        let trouble = is_short.then(|| SHORT.to_owned());
+        let feed =
+            Feed { records, expected: read.expected, trouble, trouble_at, ..Feed::new(Phase::Delta, "") };
+        Ok(self.sync.store.set_feed(COPY, feed).await?)
+    }
+
+    /// Whether the copy lacks many customers.
+    pub(super) async fn copy_is_short(&self) -> Result<bool, SyncError> {
+        Ok(self.sync.store.feed(COPY).await?.is_some_and(|feed| feed.trouble.is_some()))
+    }
+
     /// Asks about some of those we know, one by one.
-    async fn walk_the_known(&mut self, feed: Feed) -> Result<(), SyncError> {
+    async fn walk_the_known(&mut self, mut feed: Feed) -> Result<(), SyncError> {
         let now = self.bridge.clock.now();
+        if feed.mark.is_none() {
+            feed.run_started_at = Some(now);
+        }
         let after = feed.mark.clone().unwrap_or_default();
         let some = self.bridge.store.known_after(self.source(), after, A_RUN).await?;
         let mut passed = None;
@@ -57,16 +103,16 @@ impl Run<'_> {
             }
         }
         let last = some.last().map(|(_, customer_ref)| customer_ref.as_str().to_owned());
-        let walked = i64::try_from(some.len()).unwrap_or(0);
-        let whole = walked < A_RUN;
+        let walked_past = i64::try_from(some.len()).unwrap_or(0);
+        let whole = walked_past < A_RUN;
         let feed = Feed {
             mark: last.filter(|_| !whole),
-            records: if feed.mark.is_none() { walked } else { feed.records + walked },
-            ended_well_at: if whole { Some(now) } else { feed.ended_well_at },
+            records: if feed.mark.is_none() { walked_past } else { feed.records + walked_past },
             pass: feed.pass + i64::from(whole),
-            ..if feed.mark.is_none() { well_again(feed) } else { feed }
+            ..passed_over(feed, passed, now)
         };
-        Ok(self.sync.store.set_feed(NAME, passed_over(feed, passed, now)).await?)
+        let feed = if whole { walked(feed, now) } else { feed };
+        Ok(self.sync.store.set_feed(NAME, feed).await?)
     }
 
     /// Reads some pages of everybody again. Of the copy's customers who were on none of them the CRM is asked one by one:
@@ -77,7 +123,8 @@ impl Run<'_> {
             // From here on whatever is written into the copy has been seen.
             people.pass += 1;
             self.sync.store.set_feed(super::people::NAME, people.clone()).await?;
-            feed = Feed { phase: Phase::First, records: 0, ..feed };
+            let run_started_at = Some(self.bridge.clock.now());
+            feed = Feed { phase: Phase::First, records: 0, run_started_at, ..feed };
         }
         for _ in 0..PAGES_A_RUN {
             if feed.phase == Phase::Delta {
@@ -92,7 +139,9 @@ impl Run<'_> {
             let now = self.bridge.clock.now();
             let alive = self.renew(&found.records, now).await?;
             let rows = self.bridge.rows(alive, now);
+            let (trouble, trouble_at) = (feed.trouble.take(), feed.trouble_at);
             progress(&mut feed, &found);
+            feed = passed_over(Feed { trouble, trouble_at, ..feed }, None, now);
             if feed.mark.is_none() {
                 feed = Feed { phase: Phase::Delta, mark: Some(UNSEEN.to_owned()), ..feed };
             }
@@ -114,7 +163,8 @@ impl Run<'_> {
         }
         let mut feed = passed_over(feed, passed, now);
         if unseen.is_empty() {
-            feed = Feed { mark: None, ended_well_at: Some(now), pass, ..feed };
+            self.judge_copy(&feed).await?;
+            feed = walked(Feed { mark: None, pass, ..feed }, now);
         }
         Ok(self.sync.store.set_feed(NAME, feed).await?)
     }

@@ -32,7 +32,8 @@ pub struct Paging {
     /// Beginnings of paths that a next link may have beside the operation's own.
     #[serde(default)]
     pub paths: Vec<String>,
-    /// Records of one question after which this CRM stops; then the engine goes on by time.
+    /// Records of one question after which this CRM stops; then the engine goes on with the newest time of change that it has
+    /// seen, so such a list must be in the order of these times.
     pub cap: Option<u32>,
 }
 

@@ -58,6 +58,25 @@ impl Time {
     pub fn in_requests(&self) -> TimeFormat {
         self.requests.unwrap_or(self.format)
     }
+
+    /// The first instant that requests tell apart from that one.
+    #[must_use]
+    pub fn instant_after(&self, at: Timestamp) -> Timestamp {
+        let step = self.step_ms();
+        Timestamp::from_ms(at.ms().div_euclid(step).saturating_add(1).saturating_mul(step))
+    }
+
+    /// The last instant before it that requests tell apart from that one.
+    #[must_use]
+    pub fn instant_before(&self, at: Timestamp) -> Timestamp {
+        let step = self.step_ms();
+        Timestamp::from_ms(at.ms().div_euclid(step).saturating_sub(1).saturating_mul(step))
+    }
+
+    /// How finely requests tell the time.
+    fn step_ms(&self) -> i64 {
+        if self.in_requests() == TimeFormat::UnixMs { 1 } else { 1_000 }
+    }
 }
 
 /// Writes times as one CRM wants them.

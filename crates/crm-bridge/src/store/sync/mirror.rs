@@ -85,20 +85,22 @@ impl SyncStore {
     }
 
     /// The first copy has come to its end: of customers who are there twice the newer row stays, and customers can be found.
-    /// Takes seconds for a million.
+    /// Takes seconds for a million. True if somebody was there twice.
     ///
     /// # Errors
     /// [`DbError`].
-    pub async fn finish_copy(&self, name: &str, feed: Feed) -> Result<(), DbError> {
+    pub async fn finish_copy(&self, name: &str, feed: Feed) -> Result<bool, DbError> {
         let name = name.to_owned();
         self.database
             .write(move |conn| {
                 addresses::sort(conn)?;
-                if !index_by_id(conn) {
+                let was_twice = !index_by_id(conn);
+                if was_twice {
                     keep_the_newer(conn)?;
                     conn.batch_execute(BY_ID)?;
                 }
-                set_feed_in(conn, &name, &Feed { phase: Phase::Delta, ..feed })
+                set_feed_in(conn, &name, &Feed { phase: Phase::Delta, ..feed })?;
+                Ok(was_twice)
             })
             .await
     }

@@ -48,13 +48,18 @@ pub(crate) struct Preset<C> {
 impl<C: Crm> Stage<C> {
     /// Puts a bridge beside the CRM.
     pub(crate) async fn set(preset: Preset<C>) -> (Self, Script) {
+        Self::among(preset, People::usual()).await
+    }
+
+    /// The same with other people.
+    pub(crate) async fn among(preset: Preset<C>, people: People) -> (Self, Script) {
         let clock: Arc<OnceLock<Clock>> = Arc::default();
         let hands = Arc::clone(&clock);
         let now = move || {
             let ms = hands.get().map_or(1_795_252_320_000, |clock| clock.now().ms());
             jiff::Timestamp::from_millisecond(ms).unwrap()
         };
-        let crm = Fake::new(Arc::new(now)).start(preset.crm).unwrap();
+        let crm = Fake::new(Arc::new(now)).with_people(people).start(preset.crm).unwrap();
         let mut settings = vec![
             ("CRM__PROFILE", preset.name.to_owned()),
             ("CRM__SECRET", preset.secret),

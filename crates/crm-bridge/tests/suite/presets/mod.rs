@@ -18,6 +18,7 @@ mod hubspot;
 mod odoo;
 mod pipedrive;
 mod salesforce;
+mod shifting;
 mod suitecrm;
 mod twenty;
 mod vtiger;
