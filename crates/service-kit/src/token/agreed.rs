@@ -174,7 +174,9 @@ mod tests {
     fn the_halves_are_those_of_rfc_7748() {
         // Section 6.1.
         let bytes = |hex: &str| -> Vec<u8> {
-            (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect()
+            let digits: Vec<u8> =
+                hex.chars().map(|digit| u8::try_from(digit.to_digit(16).unwrap()).unwrap()).collect();
+            digits.chunks(2).map(|pair| pair[0] * 16 + pair[1]).collect()
         };
         let bob = bytes("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb");
         let private = PrivateKey::from_private_key(&X25519, &bob).unwrap();
