@@ -81,7 +81,7 @@ async fn outcome(config: ServerConfig, named: Option<&Authority>) -> Result<usiz
 }
 
 #[test]
-fn a_crm_of_the_companys_own_authority_is_asked_if_the_settings_name_that() {
+fn a_crm_with_an_authority_of_its_own_is_asked_if_the_settings_name_that() {
     block_on(async {
         let ours = authority();
         assert_eq!(outcome(shown(&ours, "localhost", 2120), Some(&ours)).await, Ok(1));
