@@ -223,9 +223,7 @@ fn base(config: &Config, profile: &Profile, settings: &Settings) -> Result<url::
 /// # Errors
 /// [`StartError`].
 pub fn crm_host(config: &Config, profile: &Profile) -> Result<String, StartError> {
-    let base = base(config, profile, &config.crm_settings(profile)?)?;
-    let host = base.host_str().unwrap_or_default().to_owned();
-    Ok(base.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}")))
+    Ok(same_crm::host_of(&base(config, profile, &config.crm_settings(profile)?)?))
 }
 
 /// Whether the CRM is still the one whose customers the database knows.

@@ -49,10 +49,16 @@ pub async fn check(bridge: &Bridge, base: &url::Url, moved_from: &str) -> Result
     Ok(bridge.store.record(event).await?)
 }
 
+/// The host of an address, with its port if that is not the usual one.
+#[must_use]
+pub fn host_of(base: &url::Url) -> String {
+    let host = base.host_str().unwrap_or_default();
+    base.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
 /// A slash at the end makes no other address.
 fn address_of(base: &url::Url) -> CrmAddress {
-    let host = base.host_str().unwrap_or_default();
-    let host = base.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    let host = host_of(base);
     let whole = format!("{}://{host}{}", base.scheme(), base.path().trim_end_matches('/'));
     CrmAddress { host, address: digest::sha256(whole.as_bytes()) }
 }

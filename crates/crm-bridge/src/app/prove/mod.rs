@@ -436,6 +436,7 @@ impl Run<'_> {
         known: &[Known],
     ) -> Result<(), ProveError> {
         let order = self.order;
+        let mut stub_host = String::new();
         (order.say)("driving it again after it was killed, with a CRM that fails");
         if order.profile.host.from_token.is_some() {
             seen.not(
@@ -444,7 +445,10 @@ impl Run<'_> {
             );
         } else {
             let stub = Stub::start(&self.secrets()).await?;
-            let bridge = home.start(&[("CRM__BASE_URL", &stub.url)]).await?;
+            // To the bridge this is its CRM that has moved there; below it moves back.
+            let moved = [("CRM__BASE_URL", stub.url.as_str()), ("CRM__MOVED_FROM", order.host)];
+            let bridge = home.start(&moved).await?;
+            stub_host = stub.host().to_owned();
             for way in 0..WAYS.len() {
                 stub.fail(way);
                 let mut asker = Asker {
@@ -470,7 +474,7 @@ impl Run<'_> {
             bridge.stop().await?;
             seen.did(&format!("a CRM that fails with all it knows in what it says: {}", WAYS.join(", ")));
         }
-        let bridge = home.start(&[]).await?;
+        let bridge = home.start(&[("CRM__MOVED_FROM", &stub_host)]).await?;
         let mut asker = Asker { address: &bridge.address, signer: &home.signer, policy: order.policy, tape };
         for one in known {
             asker.card(one, Role::Line1).await?;

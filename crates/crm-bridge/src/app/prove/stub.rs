@@ -30,6 +30,11 @@ pub(super) struct Stub {
 }
 
 impl Stub {
+    /// Where it listens: host and port.
+    pub(super) fn host(&self) -> &str {
+        self.url.strip_prefix("http://").unwrap_or(&self.url).trim_end_matches('/')
+    }
+
     /// Starts it; `secrets` is what it babbles.
     pub(super) async fn start(secrets: &[String]) -> Result<Self, ProveError> {
         let failed =
