@@ -4,6 +4,9 @@
 #[path = "../src/main.rs"]
 mod program;
 
+// Where the program's own macros look for it.
+pub(crate) use program::say;
+
 fn main() -> std::process::ExitCode {
     program::main()
 }

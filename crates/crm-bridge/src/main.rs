@@ -81,7 +81,7 @@ enum Command {
 /// What programs end with that the shell ends for writing to nobody: 128 and the number of SIGPIPE.
 const NOBODY_READS: i32 = 141;
 
-fn say(text: std::fmt::Arguments<'_>) {
+pub(crate) fn say(text: std::fmt::Arguments<'_>) {
     if std::io::stdout().lock().write_fmt(text).is_err() {
         std::process::exit(NOBODY_READS);
     }
