@@ -1,5 +1,6 @@
 //! The whole path, as people walk it: a request comes in, somebody answers it beside a customer card.
 
+mod again;
 mod other_way;
 
 use std::io::{BufRead, BufReader};

@@ -174,21 +174,25 @@ impl StackBuilder {
             }
         };
         let profile = config.join("profiles").join(format!("{profile}.toml"));
+        let file = dir.join("config.toml");
+        let before = std::fs::read_to_string(&file).unwrap_or_default();
+        let moved_from = moved_from(&before, crm_url).unwrap_or_default();
         let text = format!(
             "[server]\nlisten = \"127.0.0.1:{}\"\n\n[database]\nurl = {}\n\n[ticket_service]\nverify_key_file = {}\n\n\
-             [crm]\nprofile = {}\nbase_url = {}\nsecret_file = {}\n{more}\n[policy]\nfile = {}\n\n\
+             [crm]\nprofile = {}\nbase_url = {}\nmoved_from = {}\nsecret_file = {}\n{more}\n[policy]\nfile = {}\n\n\
              [cache]\nkey_file = {}\n\n[audit]\nkey_file = {}\n",
             self.ports[1],
             quoted(database),
             quoted_path(&dir.join("verify-key.pem")),
             quoted_path(&profile),
             quoted(crm_url),
+            quoted(moved_from),
             quoted_path(&dir.join("crm-key")),
             quoted_path(&self.policy),
             quoted_path(&dir.join("cache-key")),
             quoted_path(&dir.join("audit-key.pem")),
         );
-        secrets::write_private(&dir.join("config.toml"), text.as_bytes())
+        secrets::write_private(&file, text.as_bytes())
     }
 
     pub(super) fn write_tickets_config(&self, database: &str, bridge_url: &str) -> Result<()> {
@@ -268,4 +272,25 @@ fn quoted(text: &str) -> String {
 
 fn quoted_path(path: &Path) -> String {
     quoted(&path.to_string_lossy())
+}
+
+/// Where the CRM was at the last start, by the settings written then, if it is elsewhere now. It is the same CRM, and without
+/// this word the bridge would refuse to take it for that.
+fn moved_from<'a>(settings: &'a str, crm_url: &str) -> Option<&'a str> {
+    let before = settings.lines().find_map(|line| line.strip_prefix("base_url = \"")?.strip_suffix('"'))?;
+    let host = before.split_once("://").map_or(before, |(_, rest)| rest);
+    (before != crm_url).then(|| host.split('/').next().unwrap_or(host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crm_that_was_at_another_address_is_said_to_have_moved_from_there() {
+        let settings = "[crm]\nprofile = \"x\"\nbase_url = \"http://127.0.0.1:8082/api\"\n";
+        assert_eq!(moved_from(settings, "http://127.0.0.1:9002/api"), Some("127.0.0.1:8082"));
+        assert_eq!(moved_from(settings, "http://127.0.0.1:8082/api"), None);
+        assert_eq!(moved_from("", "http://127.0.0.1:8082/api"), None);
+    }
 }
