@@ -3,12 +3,13 @@
 use std::net::{SocketAddr, TcpListener};
 
 use service_kit::Clock;
-use service_kit::Ids;
 use service_kit::metrics::Metrics;
+use service_kit::{Ids, Secret};
 use tokio::task::JoinHandle;
 
 use crate::app::Bridge;
 use crate::app::crm_api::CrmApi;
+use crate::app::sync::renew::Subscription;
 use crate::app::webhooks::Webhooks;
 use crate::config::Config;
 use crate::connector::profile::Profile;
@@ -131,6 +132,12 @@ fn check_webhooks(config: &Config, profile: &Profile) -> Result<(), String> {
             "webhooks.path is set: set crm.secrets.webhook, too, to the key that {title} signs with"
         ));
     }
+    if hook.renew.is_some() && config.webhooks.renew && !config.crm_api.public_url.starts_with("https://") {
+        return Err(format!(
+            "webhooks.path is set, and {title} is told where to send: set crm_api.public_url to the https address by which it \
+             reaches this bridge, or webhooks.renew = false"
+        ));
+    }
     let least = if signed { PATH_LETTERS_MIN } else { UNSIGNED_PATH_LETTERS_MIN };
     if path.chars().count() < least {
         return Err(format!(
@@ -138,6 +145,36 @@ fn check_webhooks(config: &Config, profile: &Profile) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+/// The subscription to the CRM's webhooks, if the bridge is to renew it.
+#[must_use]
+pub fn subscription(config: &Config, profile: &Profile) -> Option<Subscription> {
+    let path = config.webhooks.path.expose();
+    let is_renewed = profile.webhook.as_ref().is_some_and(|hook| hook.renew.is_some());
+    let wanted = is_renewed && config.webhooks.renew && config.sync.enabled && !path.is_empty();
+    let base = config.crm_api.public_url.trim_end_matches('/');
+    wanted.then(|| Subscription::new(Secret::new(format!("{base}/hooks/{path}"))))
+}
+
+/// What is good to know of settings that can be used.
+#[must_use]
+pub fn advice(config: &Config, profile: &Profile) -> Option<String> {
+    profile.webhook.as_ref()?.renew.as_ref()?;
+    if subscription(config, profile).is_some() {
+        return None;
+    }
+    let (setting, wish) = match config.webhooks.path.expose() {
+        "" => ("webhooks.path is empty", "set it"),
+        _ if config.webhooks.renew => ("sync.enabled is false", "set it to true"),
+        _ => ("webhooks.renew is false", "set it to true"),
+    };
+    Some(format!(
+        "note: {title} ends a subscription to its webhooks after a while, and the bridge does not renew it, as {setting}. Changes are \
+         seen with the next look for them, every {every} s; to hear of them at once, {wish}",
+        title = profile.head.title,
+        every = config.sync.interval_s,
+    ))
 }
 
 fn check_time_zone(name: &str) -> Result<(), String> {

@@ -29,6 +29,8 @@ pub enum Fault {
     Slow,
     /// The record that a merge leaves does not list the old ids.
     MergesUntold,
+    /// Companies are hidden from the bridge's user: asked for by id, they are refused.
+    CompanyHidden,
     /// The search still finds whom a deletion or a merge has taken.
     SearchLags,
 }

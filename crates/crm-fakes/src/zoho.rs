@@ -2,7 +2,12 @@
 //!
 //! Traps: the base address comes with the token, and a refused token is a 200 with `error`; the scheme word is
 //! `Zoho-oauthtoken`; lists refuse to answer without `fields`, single records send everything; empty is 204, unchanged 304,
-//! and "changed since" is a header; after 2,000 records only a page token goes on; keys with `$` and lookups `{name, id}`.
+//! and "changed since" is a header; after 2,000 records only a page token goes on; keys with `$` and lookups `{name, id}`; a
+//! notification channel ends after a day at most, whoever asks for more gets an hour, and one that has ended can't be updated.
+
+use std::sync::{Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
 
 use serde_json::{Map, Value, json};
 
@@ -30,6 +35,22 @@ pub struct Zoho {
     /// Records that can be reached by page number; 2,000 at Zoho.
     pub by_number_max: usize,
     tokens: Tokens,
+    channel: Mutex<Option<Channel>>,
+}
+
+/// A notification channel.
+#[derive(Clone, Debug)]
+pub struct Channel {
+    /// Its number, which whoever subscribed has chosen.
+    pub id: String,
+    /// What it sends with each message.
+    pub token: String,
+    /// Where it sends to.
+    pub notify_url: String,
+    /// When it ends.
+    pub expiry: Timestamp,
+    /// How often it was updated.
+    pub updates: u32,
 }
 
 impl Default for Zoho {
@@ -41,6 +62,7 @@ impl Default for Zoho {
             channel_token: "zoho-channel-token-91".to_owned(),
             by_number_max: 2_000,
             tokens: Tokens::new("1000", 3_600, &refresh),
+            channel: Mutex::default(),
             refresh_token: refresh,
         }
     }
@@ -76,6 +98,7 @@ impl Crm for Zoho {
             ("GET", ["crm", "v8", "Accounts", wanted]) => one(wanted, call, world, Module::Accounts),
             ("GET", ["crm", "v8", "settings", "fields"]) => metadata(call, world),
             ("POST", ["crm", "v8", "Contacts", wanted, "Notes"]) => note(wanted, call, world),
+            ("PUT", ["crm", "v8", "actions", "watch"]) => self.update_channel(call, world),
             (_, ["crm", "v8", name, ..]) => {
                 Answer::json(200, &json!({ "data": [deal("1", world)] })).forbidden(format!("object {name}"))
             }
@@ -165,7 +188,7 @@ impl Zoho {
                 return error(400, "INVALID_DATA", "If-Modified-Since is not ISO 8601");
             };
             records.retain(|record| {
-                text(&record["Modified_Time"]).parse().is_ok_and(|at: jiff::Timestamp| at > since)
+                text(&record["Modified_Time"]).parse().is_ok_and(|at: Timestamp| at > since)
             });
             if records.is_empty() {
                 return Answer::empty(304).asking(asked).forbidding(touched);
@@ -195,6 +218,53 @@ impl Zoho {
             "more_records": end < total,
         });
         Answer::json(200, &json!({ "data": data, "info": info })).asking(asked).forbidding(touched)
+    }
+
+    /// Subscribes by hand, as an administrator does, until then.
+    pub fn subscribe(&self, id: &str, expiry: Timestamp) {
+        let (id, token) = (id.to_owned(), self.channel_token.clone());
+        let channel = Channel { id, token, notify_url: String::new(), expiry, updates: 0 };
+        *self.channel.lock().unwrap_or_else(PoisonError::into_inner) = Some(channel);
+    }
+
+    /// The channel, if it has not ended.
+    pub fn channel(&self, world: &World) -> Option<Channel> {
+        let channel = self.channel.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        channel.filter(|channel| channel.expiry > world.now())
+    }
+
+    /// All details are replaced by those in the request.
+    fn update_channel(&self, call: &Call, world: &World) -> Answer {
+        let body = call.json();
+        let wanted = &body["watch"][0];
+        let given = |name: &str| wanted[name].as_str().unwrap_or_default().to_owned();
+        let refused = |code: &str, message: &str| {
+            let entry = json!({ "code": code, "details": {}, "message": message, "status": "error" });
+            // The list is answered; what went wrong stands in its entries.
+            Answer::json(202, &json!({ "watch": [entry] }))
+        };
+        let Some(channel) = self.channel(world).filter(|channel| channel.id == given("channel_id")) else {
+            return refused("INVALID_DATA", "the channel_id given seems to be invalid");
+        };
+        if !given("notify_url").starts_with("https://") || wanted["events"] != json!(["Contacts.all"]) {
+            return refused("INVALID_DATA", "invalid data");
+        }
+        let (day, hour) = (SignedDuration::from_hours(24), SignedDuration::from_hours(1));
+        let asked = parse(&given("channel_expiry"));
+        let expiry = asked.filter(|asked| *asked <= world.now() + day).unwrap_or(world.now() + hour);
+        let (id, updates) = (channel.id, channel.updates + 1);
+        let channel = Channel { id, token: given("token"), notify_url: given("notify_url"), expiry, updates };
+        let event = json!({
+            "channel_expiry": iso_at(expiry, ZONE_HOURS),
+            "resource_uri": "https://www.zohoapis.eu/crm/v8/Contacts",
+            "resource_id": "4876876000000002179",
+            "resource_name": "Contacts",
+            "channel_id": channel.id,
+        });
+        *self.channel.lock().unwrap_or_else(PoisonError::into_inner) = Some(channel);
+        let entry = json!({ "code": "SUCCESS", "details": { "events": [event] },
+                            "message": "Successfully updated", "status": "success" });
+        Answer::json(200, &json!({ "watch": [entry] }))
     }
 
     /// A notification about contacts: `insert`, `update` or `delete`.
@@ -276,6 +346,9 @@ fn one(wanted: &str, call: &Call, world: &World, module: Module) -> Answer {
     let asked = fields(call);
     if asked.is_empty() {
         touched.push("a record without fields".to_owned());
+    }
+    if module == Module::Accounts && world.switch.take(Fault::CompanyHidden) {
+        return error(403, "NO_PERMISSION", "permission denied to read").asking(asked).forbidding(touched);
     }
     match module.records(world).into_iter().find(|record| record["id"] == wanted) {
         Some(record) => Answer::json(200, &json!({ "data": [cut(record, &asked, world)] })),

@@ -27,6 +27,8 @@ const GUESSES_A_MINUTE: u32 = 30;
 pub struct WebhooksConfig {
     /// Last part of the address, hard to guess; empty: none are taken.
     pub path: Secret,
+    /// Whether the bridge renews a subscription that the CRM would end.
+    pub renew: bool,
     /// Largest delivery.
     pub body_bytes_max: usize,
     /// Deliveries a minute; more are told to come again.

@@ -98,6 +98,8 @@ async fn serve(config: Config, until_stdin_ends: bool) -> Result<ExitCode> {
     let watch = tokio::task::spawn_local(jobs::watch_policy(live.clone(), config.policy.watch_s));
     let to_the_crm = other_way::start(&config, &bridge, &metrics).await?;
     let follow = tokio::task::spawn_local(jobs::follow_crm(live.clone()));
+    let subscription = other_way::subscription(&config, bridge.connector.profile());
+    let renew = tokio::task::spawn_local(jobs::renew_webhook(live.clone(), subscription));
     println!("listening on http://{address}");
     if let Some(address) = to_the_crm.address {
         println!("listening for the CRM on http://{address}");
@@ -114,6 +116,7 @@ async fn serve(config: Config, until_stdin_ends: bool) -> Result<ExitCode> {
     watch.abort();
     to_the_crm.stop().await;
     follow.abort();
+    renew.abort();
     server.await??;
     app::audit::stopped(&live.now()).await?;
     if let Some(sync) = &bridge.sync {
@@ -167,6 +170,9 @@ fn check_config(config: &Config) -> Result<ExitCode> {
     });
     note(connector);
     if faults.is_empty() {
+        if let Some(advice) = config.profile().ok().and_then(|profile| other_way::advice(config, &profile)) {
+            println!("{advice}");
+        }
         println!("the settings can be used");
         return Ok(ExitCode::SUCCESS);
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use clap::Subcommand;
 use crm_bridge::app::Bridge;
-use crm_bridge::app::sync::run_due;
+use crm_bridge::app::sync::{renew, run_due};
 use crm_bridge::config::Config;
 use crm_bridge::start;
 use crm_bridge::store::sync::{Feed, Phase, SyncStore};
@@ -157,6 +157,9 @@ async fn status(config: &Config) -> Result<ExitCode> {
 
 /// How far a feed is, in lines.
 fn told(name: &str, feed: &Feed, now: Timestamp) -> Vec<String> {
+    if name == renew::NAME {
+        return told_of_webhooks(feed, now);
+    }
     let copying = name == "person" && feed.phase == Phase::First;
     let phase = match (copying, &feed.trouble) {
         (true, _) => "first copy under way",
@@ -172,6 +175,24 @@ fn told(name: &str, feed: &Feed, now: Timestamp) -> Vec<String> {
     if let (Some(trouble), Some(at)) = (&feed.trouble, feed.trouble_at) {
         lines.push(format!("{:<10}trouble since {at}: {trouble}", ""));
     }
+    lines
+}
+
+/// How the subscription to webhooks stands, in lines.
+fn told_of_webhooks(feed: &Feed, now: Timestamp) -> Vec<String> {
+    let state = match (&feed.trouble, feed.since) {
+        (None, _) => "subscribed",
+        (Some(_), Some(until)) if until > now => "in trouble",
+        (Some(_), _) => "none come",
+    };
+    let mut lines = vec![format!("{:<10}{state:<22}{} times renewed", renew::NAME, feed.records)];
+    if let Some(until) = feed.since {
+        lines.push(format!("{:<10}the CRM sends until {until}", ""));
+    }
+    if let (Some(trouble), Some(at)) = (&feed.trouble, feed.trouble_at) {
+        lines.push(format!("{:<10}not renewed since {at}: {trouble}, {} attempts", "", feed.pass));
+    }
+    lines.extend(feed.newest.map(|due| format!("{:<10}renewed next at {due}", "")));
     lines
 }
 
@@ -211,6 +232,14 @@ mod tests {
             told_of("hints", &troubled),
             "hints     in trouble            3 records given up\n          \
              trouble since 1970-01-01T00:16:40.000Z: credentials, with single records"
+        );
+        let hooks = Feed { since: Some(began.plus_ms(1_000)), pass: 2, newest: Some(began), ..troubled };
+        assert_eq!(
+            told_of(renew::NAME, &hooks),
+            "webhook   in trouble            3 times renewed\n          \
+             the CRM sends until 1970-01-01T00:16:41.000Z\n          \
+             not renewed since 1970-01-01T00:16:40.000Z: credentials, with single records, 2 attempts\n          \
+             renewed next at 1970-01-01T00:16:40.000Z"
         );
         assert_eq!(progress(&feed(5_000, Some(1_000))), format!("{} 5000 of 1000 records", "█".repeat(30)));
     }

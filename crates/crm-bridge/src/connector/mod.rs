@@ -22,9 +22,12 @@ mod pluck;
 pub mod pointer;
 pub mod profile;
 pub mod projection;
+mod reading;
 mod settings;
 pub mod sketch;
+mod tell;
 pub mod trouble;
+mod whole;
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -36,21 +39,18 @@ use futures_util::future::{BoxFuture, Shared};
 use service_kit::Ids;
 
 use self::ask::{Asker, PageMark, Priority, Question};
-use self::client::{Answered, Client, Errand, Reply};
+use self::client::{Answered, Client, Errand};
 use self::guard::Guard;
 use self::labels::FieldLabel;
 use self::limiter::Limiter;
 use self::plans::Plans;
-use self::profile::operation::Gives;
 use self::profile::{Operation, Profile, Purpose, Shape};
-use self::projection::{KeyWatch, Plan, Record, read_list, read_one};
+use self::projection::{KeyWatch, Plan, Record};
 pub use self::settings::{Settings, SettingsGiven};
+pub use self::tell::Activity;
 use self::trouble::{Failure, Trouble};
 use crate::policy::{Entity, Policy};
-use crate::walls::{Wall, Walls};
-
-/// Candidates whose companies are asked for, one after the other.
-const COMPANIES_MAX: usize = 20;
+use crate::walls::Walls;
 
 /// What came of a question.
 #[derive(Default)]
@@ -144,24 +144,6 @@ pub struct Parts {
     pub ids: Ids,
 }
 
-/// What happened to a ticket, for the customer's history in the CRM.
-pub struct Activity {
-    /// The CRM's id of the customer.
-    pub customer_id: String,
-    /// The number of the ticket.
-    pub ticket_number: u64,
-    /// Its subject, one line.
-    pub subject: String,
-    /// Its status.
-    pub status: String,
-    /// What happened.
-    pub event: String,
-    /// When.
-    pub at: service_kit::Timestamp,
-    /// The same for the same event, however often it is sent.
-    pub key: String,
-}
-
 impl Connector {
     /// A connector; nothing is asked yet.
     #[must_use]
@@ -211,36 +193,6 @@ impl Connector {
             }
         };
         answer.await
-    }
-
-    /// Tells the CRM what happened to a ticket, if its profile has a place for that.
-    ///
-    /// # Errors
-    /// [`Trouble`]; whether it was told is not known after [`Trouble::Timeout`] and [`Trouble::Broken`].
-    pub async fn tell(&self, activity: Activity) -> Result<(), Trouble> {
-        let line = &self.0.line;
-        let operation = line.profile.operation(Purpose::Activity).ok_or(Trouble::NotOffered)?;
-        let fillings = line.settings.fillings();
-        let record = Some(short_hash(&("activity", &activity.customer_id)));
-        let ticket = ask::Ticket {
-            customer_id: zeroize::Zeroizing::new(activity.customer_id),
-            number: activity.ticket_number,
-            subject: zeroize::Zeroizing::new(activity.subject),
-            status: activity.status,
-            event: activity.event,
-            at: fillings.times.write(activity.at).ok_or(Trouble::Unaskable)?,
-            key: activity.key,
-        };
-        let asker = Asker { profile: &line.profile, fillings, walls: line.walls };
-        let shape = line.profile.shape(operation);
-        let make = |credentials: &auth::Credentials| {
-            asker.other(operation, Some(ticket.clone()), credentials.token.as_ref())
-        };
-        match self.0.guarded(operation, &shape, (Priority::Sync, record), make, |_| Ok(())).await {
-            // An answer to this is not read, whatever its kind.
-            Err(Trouble::NotJson) | Ok(()) => Ok(()),
-            Err(trouble) => Err(trouble),
-        }
     }
 
     /// What a request for that purpose is made of, for whoever writes the profile: names of parameters and members, no value.
@@ -298,54 +250,6 @@ impl Connector {
             outcome
         });
         task.map(|joined| joined.unwrap_or(Err(Trouble::Broken))).boxed().shared()
-    }
-
-    /// The answer with what belongs to it: records behind ids, and for people who wait the companies.
-    fn whole<'a>(
-        &'a self,
-        question: &'a Question,
-        priority: Priority,
-    ) -> BoxFuture<'a, Result<Found, Trouble>> {
-        async move {
-            let mut found = self.0.tried(question, priority).await?;
-            let purpose = question.purpose();
-            let gives =
-                self.0.line.profile.operation(purpose).map(|operation| operation.gives).unwrap_or_default();
-            if gives == Gives::Ids {
-                found.records = self.behind_ids(found.records, priority).await?;
-            } else if priority == Priority::LookUp
-                && matches!(purpose, Purpose::ByEmail | Purpose::ByPhone | Purpose::One(Entity::Person))
-                && self.0.line.profile.linked_company().is_some()
-            {
-                self.add_companies(&mut found.records, priority).await?;
-            }
-            Ok(found)
-        }
-        .boxed()
-    }
-
-    async fn behind_ids(&self, ids: Vec<Record>, priority: Priority) -> Result<Vec<Record>, Trouble> {
-        let mut records = Vec::with_capacity(ids.len());
-        for id in ids.into_iter().filter_map(|record| record.id) {
-            let one = match self.ask_as(Question::ById(Entity::Person, id.clone()), priority).await {
-                Err(Trouble::OtherRecord) => continue,
-                one => one?,
-            };
-            // A CRM that answers with somebody else is not to be believed.
-            records.extend(one.records.iter().find(|record| record.id.as_ref() == Some(&id)).cloned());
-        }
-        Ok(records)
-    }
-
-    async fn add_companies(&self, records: &mut [Record], priority: Priority) -> Result<(), Trouble> {
-        for record in records.iter_mut().take(COMPANIES_MAX) {
-            let Some(id) = record.company_id.clone() else { continue };
-            let company = self.ask_as(Question::ById(Entity::Company, id.clone()), priority).await?;
-            if let Some(company) = company.records.iter().find(|company| company.id.as_ref() == Some(&id)) {
-                record.values.extend(company.values.iter().cloned());
-            }
-        }
-        Ok(())
     }
 }
 
@@ -422,8 +326,13 @@ impl Inner {
                 // The reason is from a closed set; what the CRM said is not logged.
                 tracing::warn!(crm.reason = trouble.as_str(), "the CRM could not be asked");
                 #[cfg(feature = "sabotage")]
-                if let Some(said) =
-                    self.line.client.said.lock().ok().filter(|_| !self.line.walls.stands(Wall::Closed))
+                if let Some(said) = self
+                    .line
+                    .client
+                    .said
+                    .lock()
+                    .ok()
+                    .filter(|_| !self.line.walls.stands(crate::walls::Wall::Closed))
                 {
                     tracing::warn!(crm.said = said.as_str(), "the CRM has said");
                 }
@@ -438,60 +347,6 @@ impl Inner {
             }
         }
     }
-
-    fn read(
-        &self,
-        question: &Question,
-        operation: &Operation,
-        plan: Option<&Plan>,
-        shape: &Shape,
-        mut answered: Answered,
-    ) -> Result<Found, Trouble> {
-        let found = Found {
-            limit_seen: answered.limit_seen,
-            crm_time: answered.crm_time,
-            total: answered.total,
-            ..Found::default()
-        };
-        let by_id = matches!(question, Question::ById(..));
-        let answer = match std::mem::replace(&mut answered.reply, Reply::Nothing) {
-            Reply::Body(answer) => answer,
-            Reply::Nothing => return Ok(found),
-            Reply::NotFound if by_id => return Ok(found),
-            // A list that is not there is a wrong address, not an empty list.
-            Reply::NotFound => return Err(Trouble::Refused),
-        };
-        if let (Question::Metadata(_), Some(metadata)) = (question, &self.line.profile.metadata) {
-            return labels::read(&answer, metadata, shape)
-                .map(|found| Found { limit_seen: answered.limit_seen, ..found });
-        }
-        // That there is an answer is all that a probe of its own wants to know.
-        let Some(plan) = plan.filter(|_| !self.is_own_probe(question)) else { return Ok(found) };
-        if by_id {
-            let record = read_one(&answer, plan, shape, &self.line.watch, self.line.walls)?;
-            if let Some(tombstone) = tombstone(question, record.as_ref()) {
-                return Ok(Found { records: vec![tombstone], ..found });
-            }
-            if !answers(question, record.as_ref()) && self.line.walls.stands(Wall::Echo) {
-                return Err(Trouble::OtherRecord);
-            }
-            let records = record.into_iter().map(|record| record.buried(self.line.walls)).collect();
-            return Ok(Found { records, ..found });
-        }
-        let page = read_list(&answer, plan, shape, &self.line.watch, self.line.walls)?;
-        let errand = self.line.errand(operation, shape);
-        let next = page::next(&errand, question, &page, &answered)?;
-        let cap = self.line.profile.paging_of(operation).cap.map(u64::from);
-        let capped = next.as_ref().zip(cap).is_some_and(|(next, cap)| next.records_before() >= cap);
-        let next_time = page::for_next_time(&errand, question, &page, &answered)?.filter(|_| next.is_none());
-        let total = page.total.or(found.total);
-        let records = page.records.into_iter().map(|record| record.buried(self.line.walls)).collect();
-        Ok(Found { records, total, next: next.filter(|_| !capped), next_time, capped, ..found })
-    }
-
-    fn is_own_probe(&self, question: &Question) -> bool {
-        matches!(question, Question::Probe) && self.line.profile.probe.is_some()
-    }
 }
 
 /// Tells records apart in memory, without keeping their ids.
@@ -499,21 +354,4 @@ fn short_hash(what: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     what.hash(&mut hasher);
     hasher.finish()
-}
-
-/// Whether this is the record that was asked for. Only people are shown by their id; a company that is not the one that
-/// a person names is left out where it is joined.
-/// Asked for one that was merged, some CRMs answer with the one that stays. If it says so itself, that is a tombstone; of its
-/// values nothing is taken.
-fn tombstone(question: &Question, record: Option<&Record>) -> Option<Record> {
-    let (Question::ById(Entity::Person, asked), Some(record)) = (question, record) else { return None };
-    let into = record.id.as_ref().filter(|id| *id != asked && record.merged_from.contains(asked))?;
-    Some(Record { id: Some(asked.clone()), merged_into: Some(into.clone()), ..Record::default() })
-}
-
-fn answers(question: &Question, record: Option<&Record>) -> bool {
-    match (question, record) {
-        (Question::ById(Entity::Person, id), Some(record)) => record.id.as_ref() == Some(id),
-        _ => true,
-    }
 }

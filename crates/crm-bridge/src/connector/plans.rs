@@ -72,7 +72,9 @@ impl Plans {
             | Purpose::Page(Entity::Company)
             | Purpose::Changed(Entity::Company) => self.company.as_ref(),
             Purpose::Child(position) => self.children.get(position),
-            Purpose::Metadata(_) | Purpose::Activity | Purpose::Login | Purpose::Plant => None,
+            Purpose::Metadata(_) | Purpose::Activity | Purpose::Login | Purpose::Renew | Purpose::Plant => {
+                None
+            }
         }
     }
 }

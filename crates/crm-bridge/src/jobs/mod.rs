@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::app::policies::Live;
+use crate::app::sync::renew::{self, Renewed, Subscription};
 use crate::app::{Bridge, audit, sync};
 
 mod watch_policy;
@@ -53,6 +54,32 @@ pub async fn verify_audit(bridge: Bridge) {
         ticks.tick().await;
         if let Err(error) = audit::verify_if_due(&bridge).await {
             tracing::error!(error = %error, "the audit log could not be checked; trying again in an hour");
+        }
+    }
+}
+
+/// Between two looks whether the subscription to webhooks is to be renewed.
+const RENEW_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Renews the subscription to the CRM's webhooks whenever it is time, for ever. None if there is nothing to renew.
+pub async fn renew_webhook(live: Live, subscription: Option<Subscription>) {
+    let Some(subscription) = subscription else {
+        if let Err(error) = renew::renew_no_more(&live.now()).await {
+            tracing::warn!(error = %error, "what was noted of the webhooks' subscription could not be removed");
+        }
+        return;
+    };
+    let mut ticks = tokio::time::interval(RENEW_INTERVAL);
+    loop {
+        ticks.tick().await;
+        match renew::renew_when_due(&live.now(), &subscription).await {
+            Ok(Renewed::Until(until)) => {
+                tracing::info!(webhook.until = %until, "renewed the subscription to the CRM's webhooks");
+            }
+            Ok(Renewed::NotDue | Renewed::Elsewhere | Renewed::Failed(_)) => {}
+            Err(error) => {
+                tracing::warn!(error = %error, "whether the webhooks' subscription is due could not be read");
+            }
         }
     }
 }

@@ -64,6 +64,29 @@ fn the_program_checks_explains_serves_and_stops() {
             assert!(!ok && text.contains(says), "{says}: {text}");
         }
 
+        let hooks_end = [
+            ("CRM__PROFILE", "zoho"),
+            ("CRM__SETTINGS__CLIENT_ID", "1000.X"),
+            ("CRM__SETTINGS__DATA_CENTER", "eu"),
+            ("CRM__SECRETS__REFRESH_TOKEN", "1000.y"),
+        ];
+        let settings = |given: &[(&'static str, &'static str)]| {
+            let all: Vec<_> = hooks_end.iter().chain(given).copied().collect();
+            all.into_iter().map(|(name, value)| (format!("GUICHET_BRIDGE__{name}"), value))
+        };
+        let (ok, text) = output(bridge(folder.path(), &url).arg("check-config").envs(settings(&[])));
+        assert!(ok && text.contains("does not renew it, as webhooks.path is empty"), "{text}");
+        let taken = [
+            listens,
+            ("WEBHOOKS__PATH", "p4th-that-nobody-guesses-0123456"),
+            ("CRM__SECRETS__WEBHOOK", "key"),
+        ];
+        let (ok, text) = output(bridge(folder.path(), &url).arg("check-config").envs(settings(&taken)));
+        assert!(!ok && text.contains("set crm_api.public_url"), "{text}");
+        let taken = [&taken[..], &[("CRM_API__PUBLIC_URL", "https://desk.example")]].concat();
+        let (ok, text) = output(bridge(folder.path(), &url).arg("check-config").envs(settings(&taken)));
+        assert!(ok && !text.contains("note:"), "{text}");
+
         let (ok, text) = output(bridge(folder.path(), &url).args(["policy", "check"]));
         assert!(ok && text.contains("can be used with Sandbox CRM"), "{text}");
         let (ok, text) = output(bridge(folder.path(), &url).args(["policy", "explain"]));

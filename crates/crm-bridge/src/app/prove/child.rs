@@ -109,6 +109,8 @@ impl Home {
             ("CRM_API__TICKET_SERVICE_URL", String::new()),
             ("CRM_API__SIGNING_KEY_FILE", file("bridge.pem")),
             ("CRM_API__ACTIVITIES", "false".to_owned()),
+            // The sandbox goes on sending to where it did before.
+            ("WEBHOOKS__RENEW", "false".to_owned()),
             ("DATABASE__URL", database),
             ("SYNC__DATABASE_URL", String::new()),
             ("TICKET_SERVICE__VERIFY_KEY_FILE", file("ticket-service.pub")),

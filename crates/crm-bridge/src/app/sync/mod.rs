@@ -15,6 +15,7 @@ mod news;
 mod people;
 mod progress;
 mod reconcile;
+pub mod renew;
 
 pub(super) use self::keep::{copy_bond, short};
 

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 pub(super) use self::mark::Begin;
 pub use self::mark::{MarkError, PageMark};
 use self::names::Names;
-pub(super) use self::render::{Fillings, Pen, Ticket, Unaskable};
+pub(super) use self::render::{Fillings, Pen, Subscription, Ticket, Unaskable};
 use super::profile::operation::{Body, Method};
 use super::profile::template::Template;
 use super::profile::{Operation, Profile, Purpose};

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::Begin;
 use super::names::Names;
 use crate::connector::profile::operation::{Parameter, Tree};
-use crate::connector::profile::template::{Escape, Hole, HoleName, Part, Template, TicketHole};
+use crate::connector::profile::template::{Escape, Hole, HoleName, HookHole, Part, Template, TicketHole};
 use crate::connector::profile::time::{Times, Written};
 use crate::walls::{Wall, Walls};
 
@@ -32,6 +32,13 @@ pub(in crate::connector) struct Ticket {
     pub(in crate::connector) key: String,
 }
 
+/// What a subscription to webhooks is renewed with.
+#[derive(Clone)]
+pub(in crate::connector) struct Subscription {
+    pub(in crate::connector) address: Secret,
+    pub(in crate::connector) until: Written,
+}
+
 /// What the holes of one request are filled with.
 #[derive(Clone, Default)]
 pub(in crate::connector) struct Fillings {
@@ -49,6 +56,7 @@ pub(in crate::connector) struct Fillings {
     pub(in crate::connector) secrets: BTreeMap<String, Secret>,
     pub(in crate::connector) settings: BTreeMap<String, String>,
     pub(in crate::connector) ticket: Option<Ticket>,
+    pub(in crate::connector) subscription: Option<Subscription>,
     pub(in crate::connector) method: Option<&'static str>,
     pub(in crate::connector) path: Option<Zeroizing<String>>,
     pub(in crate::connector) times: Times,
@@ -117,6 +125,11 @@ impl Fillings {
             }
             HoleName::Method => self.method.map(|method| Filling::Tame(Zeroizing::new(method.to_owned()))),
             HoleName::Ticket(hole) => self.ticket.as_ref().map(|ticket| ticket.get(*hole)),
+            HoleName::Hook(HookHole::Key) => self.secrets.get("webhook").map(secret),
+            HoleName::Hook(HookHole::Address) => self.subscription.as_ref().map(|own| secret(&own.address)),
+            HoleName::Hook(HookHole::Until) => {
+                self.subscription.as_ref().map(|own| written(own.until.clone()))
+            }
             HoleName::Marker(name) => {
                 self.markers.get(name).map(|value| Filling::Tame(Zeroizing::new(value.clone())))
             }

@@ -348,6 +348,8 @@ pub enum Purpose {
     Activity,
     /// The log-in.
     Login,
+    /// That the CRM's webhooks go on coming.
+    Renew,
     /// Planting; made by `crm-bridge prove` only, so no operation of the server has it.
     Plant,
 }
@@ -407,6 +409,7 @@ impl Profile {
             Purpose::Metadata(Entity::Company) => self.metadata.as_ref()?.company.as_ref(),
             Purpose::Probe => self.probe.as_ref(),
             Purpose::Activity => self.activity.as_ref(),
+            Purpose::Renew => self.webhook.as_ref()?.renew.as_ref().map(|renew| renew.request.operation()),
             Purpose::Plant => None,
             Purpose::Login => match &self.auth {
                 Auth::Login(login) => Some(&login.request),

@@ -109,7 +109,8 @@ pub struct LookUp {
     pub phone: Option<String>,
 }
 
-/// A request of [`Plant`]. The only one that may put, patch or delete; no operation of the server is one.
+/// A request of [`Plant`], or the one of [`super::webhook::Renew`]. The only kind that may put, patch or delete; no other request
+/// of the server is one.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "WriteTable")]
 pub struct Write(Operation);
@@ -152,9 +153,7 @@ impl TryFrom<WriteTable> for Write {
         ];
         let mut given = ways.into_iter().filter_map(|(method, path)| Some((method, path?)));
         let (Some((method, path)), None) = (given.next(), given.next()) else {
-            return Err(
-                "a request of [plant] says one of `get`, `post`, `put`, `patch` and `delete`".to_owned()
-            );
+            return Err("this request says one of `get`, `post`, `put`, `patch` and `delete`".to_owned());
         };
         let body = match (table.json, table.form) {
             (None, None) => None,

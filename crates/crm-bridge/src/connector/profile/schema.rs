@@ -373,8 +373,20 @@ const TABLES: &[Table] = &[
             ("kind", Is("hook_kind"), "Which kind of event it is"),
             ("answer_within_ms", Whole, "How long the CRM waits"),
             ("signature", Is("signature"), "How the sender proves who it is"),
+            ("renew", Is("renew"), "How the subscription is renewed, where it runs out"),
         ],
         &["body", "id", "kind", "signature"],
+    ),
+    (
+        "renew",
+        &[
+            ("request", Is("write"), "What is sent: post, put or patch; it names no record"),
+            ("lasts_s", Whole, "For how long the CRM is asked to keep it: {webhook.until}"),
+            ("every_s", Whole, "How often it is renewed; after half of its life unless given"),
+            ("good", Is("flagged"), "What an answer says that means yes"),
+            ("until", Is("pointer"), "Where the answer says until when it lasts"),
+        ],
+        &["request", "lasts_s"],
     ),
     (
         "hook_kind",
@@ -524,6 +536,7 @@ mod tests {
             ("source", keys_of::<profile::Source>()),
             ("webhook", keys_of::<profile::webhook::Webhook>()),
             ("hook_kind", keys_of::<profile::webhook::HookKind>()),
+            ("renew", keys_of::<profile::webhook::Renew>()),
             ("signature", keys_of::<profile::webhook::Signature>()),
             ("stamp", keys_of::<profile::webhook::SignedAt>()),
             ("metadata", keys_of::<profile::Metadata>()),

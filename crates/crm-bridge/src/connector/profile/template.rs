@@ -67,6 +67,8 @@ pub enum HoleName {
     Marker(String),
     /// The id of a record that was made, by its name; for `[plant]` only.
     Made(String),
+    /// What the bridge says of its subscription to webhooks; for `[webhook.renew]` only.
+    Hook(HookHole),
     /// The method of the request that is signed; for `kind = "hmac"` only.
     Method,
     /// The path of the request that is signed, without the leading slash; for `kind = "hmac"` only.
@@ -90,6 +92,17 @@ pub enum TicketHole {
     At,
     /// The same for the same event, however often it is sent.
     Key,
+}
+
+/// What a subscription to webhooks is renewed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HookHole {
+    /// Where they are sent.
+    Address,
+    /// The token by which the bridge knows them, `crm.secrets.webhook`.
+    Key,
+    /// Until when they are wanted.
+    Until,
 }
 
 /// How a value is written inside a longer text. Quotes belong to the escape, never to the template.
@@ -156,6 +169,9 @@ const NAMES: &[(&str, HoleName)] = &[
     ("event", HoleName::Ticket(TicketHole::Event)),
     ("at", HoleName::Ticket(TicketHole::At)),
     ("key", HoleName::Ticket(TicketHole::Key)),
+    ("webhook.address", HoleName::Hook(HookHole::Address)),
+    ("webhook.key", HoleName::Hook(HookHole::Key)),
+    ("webhook.until", HoleName::Hook(HookHole::Until)),
     ("method", HoleName::Method),
     ("path", HoleName::Path),
 ];

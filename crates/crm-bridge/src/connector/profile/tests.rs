@@ -251,3 +251,49 @@ fn a_signature_whose_window_anybody_can_renew_is_refused() {
         assert!(errors.iter().any(|error| error.contains(says)), "{says}: {errors:?}");
     }
 }
+
+#[test]
+fn a_renewal_names_no_record_and_a_slip_in_it_is_named_with_its_line() {
+    let text = BUILT_IN.iter().find(|(name, _)| *name == "zoho").unwrap().1;
+    assert_eq!(errors(text), Vec::<String>::new());
+    for (right, wrong, says) in [
+        (
+            "put  = \"/crm/v8/actions/watch\"",
+            "delete = \"/crm/v8/actions/watch\"",
+            "`post`, `put` or `patch`",
+        ),
+        ("put  = \"/crm/v8/actions/watch\"", "put = \"/crm/v8/Contacts/{id}\"", "a renewal names no record"),
+        ("events         = [\"Contacts.all\"]", "events = [\"{value}\"]", "a renewal names no record"),
+        (
+            "channel_expiry = \"{webhook.until}\"",
+            "channel_expiry = \"at {webhook.until}\"",
+            "a whole parameter or member",
+        ),
+        ("lasts_s = 86000", "lasts_s = 60", "at least ten minutes"),
+        ("every_s = 21600", "every_s = 86400", "at least every `lasts_s`"),
+        ("every_s = 21600", "each_s = 21600", "unknown field `each_s`"),
+        ("email = \"{value}\"", "email = \"{webhook.key}\"", "belongs to [webhook.renew]"),
+    ] {
+        assert_eq!(text.matches(right).count(), 1, "{right} does not stand in the profile");
+        let errors = errors(&text.replace(right, wrong));
+        let line = text.lines().position(|line| line.contains(right)).unwrap() + 1;
+        let near = |error: &String| {
+            let number = error.trim_start_matches("line ").split(':').next().unwrap();
+            number.parse::<usize>().is_ok_and(|number| number.abs_diff(line) <= 7)
+        };
+        assert!(
+            errors.iter().any(|error| error.contains(says) && near(error)),
+            "{says}, line {line}: {errors:?}"
+        );
+    }
+    // What tells that somebody signs is not told.
+    let signed = text.replace(
+        "kind = \"token\"\nat   = \"/token\"",
+        "kind = \"hmac\"\nheader = \"X\"\nalgorithm = \"sha256\"\nencoding = \"hex\"",
+    );
+    assert!(
+        errors(&signed).iter().any(|error| error.contains("only where it is a token")),
+        "{:?}",
+        errors(&signed)
+    );
+}

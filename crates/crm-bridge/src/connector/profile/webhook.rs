@@ -3,7 +3,9 @@
 
 use serde::Deserialize;
 
+use super::Flagged;
 use super::auth::HashKind;
+use super::plant::Write;
 use crate::connector::pointer::Pointer;
 
 /// Table `[webhook]`.
@@ -24,6 +26,38 @@ pub struct Webhook {
     pub answer_within_ms: u32,
     /// How the sender proves who it is.
     pub signature: Signature,
+    /// How the subscription is renewed, where it runs out.
+    pub renew: Option<Renew>,
+}
+
+/// Table `[webhook.renew]`: the CRM ends the subscription after a while unless it is renewed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Renew {
+    /// What is sent. It names no record: its holes are those of the subscription, and settings.
+    pub request: Write,
+    /// For how long the CRM is asked to keep it: what `{webhook.until}` is from now.
+    pub lasts_s: u32,
+    /// How often it is renewed; after half of its life unless given.
+    pub every_s: Option<u32>,
+    /// What an answer says that means yes; without it each answer with a status of the 200s does.
+    pub good: Option<Flagged>,
+    /// Where the answer says until when it lasts, as `[time]` says how. Some CRMs give less than they are asked for.
+    pub until: Option<Pointer>,
+}
+
+impl Renew {
+    /// How often it is renewed.
+    #[must_use]
+    pub fn every_ms(&self) -> i64 {
+        i64::from(self.every_s.unwrap_or(self.lasts_s / 2)) * 1_000
+    }
+
+    /// For how long the CRM is asked to keep it.
+    #[must_use]
+    pub fn lasts_ms(&self) -> i64 {
+        i64::from(self.lasts_s) * 1_000
+    }
 }
 
 fn default_answer_within_ms() -> u32 {

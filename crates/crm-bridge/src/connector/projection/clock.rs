@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 use service_kit::Timestamp;
 
 use super::sink::Found;
+use crate::connector::pick::Picked;
 use crate::connector::profile::template::Part;
 use crate::connector::profile::time::{Time, TimeFormat};
 
@@ -57,6 +58,20 @@ impl Clock {
     fn at(&self, time: DateTime) -> Option<Timestamp> {
         let zoned = time.to_zoned(self.zone.clone()).ok()?;
         Some(Timestamp::from_ms(zoned.timestamp().as_millisecond()))
+    }
+}
+
+/// The instant that a value is which was taken by itself.
+pub(in crate::connector) fn instant_of(
+    format: TimeFormat,
+    zone: &TimeZone,
+    value: &Picked,
+) -> Option<Timestamp> {
+    let clock = Clock { format, zone: zone.clone() };
+    match value {
+        Picked::Text(text) => clock.instant(&Found::Text(text)),
+        Picked::Number(number) => clock.instant(&Found::Integer(*number)),
+        Picked::Flag(_) | Picked::Something => None,
     }
 }
 

@@ -24,6 +24,7 @@ pub mod watch;
 mod bypass;
 
 pub use answer::RawAnswer;
+pub(super) use clock::instant_of;
 pub use plan::Plan;
 pub use read::{Page, Unreadable, read_list, read_one};
 pub use scan::Limits;

@@ -238,6 +238,20 @@ impl SyncStore {
         self.database.write(move |conn| set_feed_in(conn, &name, &feed)).await
     }
 
+    /// Forgets a feed.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn forget_feed(&self, name: &str) -> Result<(), DbError> {
+        let name = name.to_owned();
+        self.database
+            .write(move |conn| {
+                diesel::delete(feeds::table.filter(feeds::name.eq(&name))).execute(conn)?;
+                Ok(())
+            })
+            .await
+    }
+
     /// Takes or keeps the lease under that name until then. False if somebody else has it.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Zoho CRM.
 
+use bridge_contract::ViewerRole;
 use crm_fakes::switch::Fault;
 use crm_fakes::zoho::{Zoho, id};
 use db_kit::testing::block_on;
@@ -7,6 +8,7 @@ use serde_json::json;
 
 use super::aid::altered;
 use super::kit::{self, Preset, Stage};
+use crate::support::field;
 
 pub(super) fn preset(crm: Zoho) -> Preset<Zoho> {
     Preset {
@@ -99,6 +101,45 @@ fn trouble_with_zoho_has_a_reason_and_tokens_are_renewed() {
         stage.crm.switch().always(Fault::EmbedDeals);
         stage.matched(17, stage.crm.person(17).email()).await;
         assert!(stage.town.bridge.connector.watch().unexpected_count() > 0, "over-sharing is counted");
+        stage.nothing_came_through(&script).await;
+    });
+}
+
+#[test]
+fn a_company_that_is_hidden_takes_nobodys_card_along_and_what_was_known_of_it_stays() {
+    block_on(async {
+        let (stage, script) = Stage::set(preset(Zoho::default())).await;
+        let person = stage.crm.person(2);
+        stage.crm.switch().always(Fault::CompanyHidden);
+        let customer_ref = stage.matched(1, person.email()).await;
+        let show = || stage.card(1, &customer_ref, ViewerRole::Supervisor);
+        let (status, card) = show().await;
+        assert_eq!(
+            (status, &field(&card, "person.name")["value"]),
+            (200, &json!(person.full_name())),
+            "{card}"
+        );
+        assert_eq!(
+            (&field(&card, "company.name")["kind"], &card["stale"]),
+            (&json!("empty"), &json!(false)),
+            "{card}"
+        );
+        let metrics = stage.town.metrics.to_text().unwrap();
+        assert!(metrics.contains("crm_requests_total{outcome=\"credentials\"} "), "{metrics}");
+
+        // Once it may be seen it is shown, and when it is hidden again its last known name stays, with its age.
+        stage.crm.switch().off(Fault::CompanyHidden);
+        stage.town.clock.advance_ms(3_600_000);
+        let (_, seen) = show().await;
+        let company = stage.crm.company_of(2).unwrap().name;
+        assert_eq!(field(&seen, "company.name")["value"], json!(company), "{seen}");
+        stage.crm.switch().always(Fault::CompanyHidden);
+        stage.crm.change(2, |person| person.job_title = "Moved up".to_owned());
+        stage.town.clock.advance_ms(3_600_000);
+        let (status, card) = show().await;
+        assert_eq!((status, &field(&card, "company.name")["value"]), (200, &json!(company)), "{card}");
+        assert_eq!(field(&card, "person.job_title")["value"], json!("Moved up"), "{card}");
+        assert_eq!(card["as_of"], seen["as_of"], "as old as its oldest part");
         stage.nothing_came_through(&script).await;
     });
 }

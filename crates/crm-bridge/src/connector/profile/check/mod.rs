@@ -91,6 +91,8 @@ impl Checker<'_> {
         }
         let planting = profile.plant.iter().flat_map(|plant| plant.operations());
         planting.for_each(|(_, operation)| used.extend(operation.holes().map(|hole| &hole.name)));
+        let renewal = profile.operation(Purpose::Renew);
+        used.extend(renewal.into_iter().flat_map(|operation| operation.holes().map(|hole| &hole.name)));
         let others = other_templates(profile);
         used.extend(others.iter().flat_map(|(_, template)| template.holes()).map(|hole| &hole.name));
         for name in profile.settings.keys() {
@@ -343,6 +345,11 @@ impl Checker<'_> {
     fn may_stand(&self, purpose: Purpose, spot: Spot, alone: bool, hole: &Hole) -> Result<(), String> {
         let ok = |right: bool, message: &str| if right { Ok(()) } else { Err(message.to_owned()) };
         let in_text = spot == Spot::Parameter || spot == Spot::Json;
+        let of_renewal = matches!(
+            &hole.name,
+            HoleName::Hook(_) | HoleName::Setting(_) | HoleName::Secret(_) | HoleName::Token
+        );
+        ok(purpose != Purpose::Renew || of_renewal, "a renewal names no record and asks for none")?;
         match &hole.name {
             HoleName::Setting(name) => {
                 ok(
@@ -391,6 +398,7 @@ impl Checker<'_> {
                 ok(hole.escape.is_none(), "in a path there is no escape; it is encoded")
             }
             HoleName::Marker(_) | HoleName::Made(_) => self.planted_hole(purpose, hole),
+            HoleName::Hook(own) => self.hook_hole(purpose, in_text && alone, hole.escape, *own),
             HoleName::Method | HoleName::Path => Err("belongs to kind = \"hmac\" in [auth]".to_owned()),
             HoleName::Ticket(_) if purpose != Purpose::Activity => Err("belongs to [activity]".to_owned()),
             HoleName::Ticket(_) if spot == Spot::Path => ok(alone, "in a path this is a whole segment"),

@@ -2,7 +2,14 @@
 
 use super::Checker;
 use crate::connector::pointer::Pointer;
-use crate::connector::profile::webhook::{HookBody, KeyEncoding, SignatureKind, SignedPart};
+use crate::connector::profile::Purpose;
+use crate::connector::profile::operation::Method;
+use crate::connector::profile::template::{Escape, HookHole};
+use crate::connector::profile::webhook::{HookBody, KeyEncoding, Renew, SignatureKind, SignedPart};
+
+/// Shorter lives than these would keep the bridge busy with nothing else, longer ones need no renewal.
+const LIFE_S: std::ops::RangeInclusive<u32> = 600..=31_536_000;
+const EVERY_S_MIN: u32 = 60;
 
 impl Checker<'_> {
     pub(super) fn webhook(&mut self) {
@@ -69,5 +76,51 @@ impl Checker<'_> {
             "webhook.signature",
             "a list of digests is written with `field` or with `several`",
         );
+        if let Some(renew) = &webhook.renew {
+            self.renewal(renew);
+        }
+    }
+
+    fn renewal(&mut self, renew: &Renew) {
+        const PLACE: &str = "webhook.renew.request";
+        let operation = renew.request.operation();
+        let writes = matches!(operation.method, Method::Post | Method::Put | Method::Patch);
+        self.require(writes, PLACE, "a subscription is renewed by `post`, `put` or `patch`");
+        self.require(
+            LIFE_S.contains(&renew.lasts_s),
+            "webhook.renew.lasts_s",
+            "a subscription that is renewed lasts at least ten minutes and at most a year",
+        );
+        let in_time = renew.every_s.is_none_or(|every| (EVERY_S_MIN..renew.lasts_s).contains(&every));
+        self.require(
+            in_time,
+            "webhook.renew.every_s",
+            "renew it at least every `lasts_s`, or it runs out, and at most once a minute",
+        );
+        for name in operation.headers.keys() {
+            self.header_name("webhook.renew.request.headers", name);
+        }
+        for (spot, template) in operation.templates() {
+            self.template(Purpose::Renew, PLACE, spot, template);
+        }
+    }
+
+    /// Whether something of the subscription may stand there; `whole` if it is a whole parameter or member.
+    pub(super) fn hook_hole(
+        &self,
+        purpose: Purpose,
+        whole: bool,
+        escape: Option<Escape>,
+        hole: HookHole,
+    ) -> Result<(), String> {
+        let token =
+            self.profile.webhook.as_ref().is_some_and(|hook| hook.signature.kind == SignatureKind::Token);
+        let message = match hole {
+            _ if purpose != Purpose::Renew => "belongs to [webhook.renew]",
+            _ if !whole || escape.is_some() => "this is a whole parameter or member, without an escape",
+            HookHole::Key if !token => "the CRM is told the key only where it is a token (kind = \"token\")",
+            _ => return Ok(()),
+        };
+        Err(message.to_owned())
     }
 }
