@@ -99,6 +99,7 @@ pub struct Courier {
     retry_first_ms: i64,
     retry_max_ms: i64,
     feed_ms: i64,
+    dead_ms: i64,
 }
 
 impl Courier {
@@ -117,6 +118,7 @@ impl Courier {
             retry_first_ms: i64::from(settings.delivery_retry_first_ms).max(1),
             retry_max_ms: i64::from(settings.delivery_retry_max_s).max(1) * 1_000,
             feed_ms: i64::from(settings.feed_days.max(1)) * 24 * 3_600_000,
+            dead_ms: i64::from(settings.delivery_dead_days.max(1)) * 24 * 3_600_000,
         })
     }
 
@@ -154,10 +156,10 @@ impl Courier {
             let outcomes = join_all(claimed.into_iter().map(|claim| self.attempt(claim))).await;
             outcomes.into_iter().collect::<Result<Vec<()>, DbError>>()?;
         }
+        self.tidy().await?;
         let backlogs = self.bridge.store.backlogs().await?;
         let sum = |part: fn(&crate::store::deliveries::Backlog) -> i64| backlogs.iter().map(part).sum();
         self.bridge.outward.metrics.backlog(sum(|one| one.waiting), sum(|one| one.dead));
-        self.tidy().await?;
         Ok(attempts)
     }
 
@@ -173,9 +175,19 @@ impl Courier {
         Ok(Duration::from_millis(u64::try_from(wait).unwrap_or(0)).clamp(Duration::from_millis(10), IDLE))
     }
 
-    /// Forgets what is too old to be asked for.
+    /// Forgets what is too old to be asked for. The feed is kept for what has yet to be delivered, so first what nobody has cared about
+    /// for long is given up.
     async fn tidy(&self) -> Result<(), DbError> {
         let now = self.bridge.clock.now();
+        let given_up = self.bridge.store.give_up_dead_before(now.plus_ms(-self.dead_ms), now).await?;
+        if given_up > 0 {
+            self.bridge.outward.metrics.given_up(given_up);
+            tracing::error!(
+                delivery.count = given_up,
+                delivery.dead_days = self.dead_ms / (24 * 3_600_000),
+                "deliveries to the CRM were dead for crm_api.delivery_dead_days and are given up; later events of their tickets go on"
+            );
+        }
         self.bridge.store.forget_feed_before(now.plus_ms(-self.feed_ms)).await?;
         // The ticket service remembers orders for a day; later a repetition would open a second ticket there.
         self.bridge.store.forget_orders_before(now.plus_ms(-24 * 3_600_000)).await?;
@@ -247,7 +259,8 @@ impl Courier {
                 "a delivery to the CRM failed and is tried again"
             );
         }
-        self.bridge.store.not_delivered(claim.target, claim.entry.seq, failure.why, next_at).await
+        let now = self.bridge.clock.now();
+        self.bridge.store.not_delivered(claim.target, claim.entry.seq, failure.why, next_at, now).await
     }
 
     /// Doubled each time, between a half and the whole of it, so that what failed together does not come back together.

@@ -203,7 +203,7 @@ impl Store {
             .await
     }
 
-    /// It was not: tried again at `next_at`, or dead if there is no such time.
+    /// It was not: tried again at `next_at`, or dead since `now` if there is no such time.
     ///
     /// # Errors
     /// [`DbError`].
@@ -213,6 +213,7 @@ impl Store {
         seq: i64,
         why: String,
         next_at: Option<i64>,
+        now: Timestamp,
     ) -> Result<(), DbError> {
         self.database
             .write(move |conn| {
@@ -224,7 +225,8 @@ impl Store {
                         deliveries::attempts.eq(deliveries::attempts + 1),
                         deliveries::claimed_until.eq(None::<i64>),
                         deliveries::dead.eq(next_at.is_none()),
-                        deliveries::next_at.eq(next_at.unwrap_or(0)),
+                        // Of a dead one it is when it died.
+                        deliveries::next_at.eq(next_at.unwrap_or(now.ms())),
                         deliveries::last_error.eq(Some(why)),
                     ))
                     .execute(conn)?;
@@ -263,6 +265,25 @@ impl Store {
                 let dead =
                     deliveries::table.filter(deliveries::target.eq(target).and(deliveries::dead.eq(true)));
                 Ok(diesel::delete(dead).execute(conn)?)
+            })
+            .await
+    }
+
+    /// Gives up those that have been dead since before that instant, so that the feed is not kept for them for ever: what comes after
+    /// them for the same tickets goes on. Answers how many.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn give_up_dead_before(&self, instant: Timestamp, now: Timestamp) -> Result<usize, DbError> {
+        self.database
+            .write(move |conn| {
+                let dead = || deliveries::table.filter(deliveries::dead.eq(true));
+                // An earlier version did not note when: they get as long from now on.
+                diesel::update(dead().filter(deliveries::next_at.eq(0)))
+                    .set(deliveries::next_at.eq(now.ms()))
+                    .execute(conn)?;
+                let long = dead().filter(deliveries::next_at.lt(instant.ms()));
+                Ok(diesel::delete(long).execute(conn)?)
             })
             .await
     }

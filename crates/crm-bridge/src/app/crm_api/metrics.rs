@@ -74,6 +74,12 @@ impl OutwardMetrics {
         self.deliveries.get_or_create(&Outcome { outcome }).inc();
     }
 
+    /// So many deliveries were dead for too long.
+    pub fn given_up(&self, count: usize) {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        self.deliveries.get_or_create(&Outcome { outcome: "given_up" }).inc_by(count);
+    }
+
     /// How much waits, and how much waits for people.
     pub fn backlog(&self, waiting: i64, dead: i64) {
         self.waiting.set(waiting);

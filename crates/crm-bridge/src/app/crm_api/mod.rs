@@ -72,6 +72,8 @@ pub struct CrmApiConfig {
     pub delivery_retry_first_ms: u32,
     /// The longest pause.
     pub delivery_retry_max_s: u32,
+    /// For how long a dead delivery waits for people.
+    pub delivery_dead_days: u32,
     /// For how long the feed is kept.
     pub feed_days: u32,
 }

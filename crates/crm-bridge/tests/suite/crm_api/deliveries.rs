@@ -122,6 +122,37 @@ both_databases! {
         assert_eq!(told(&receiver.came()).last().unwrap(), "10001:ticket.withdrawn");
     }
 
+    async fn a_dead_one_that_nobody_cares_about_is_given_up_and_the_feed_is_not_kept_for_it_for_ever(crm: CrmTown) {
+        let receiver = Receiver::start();
+        let (_, customer) = crm.customer(0, 10_001).await;
+        crm.customer(0, 10_002).await;
+        subscribe(&crm, HOOK, &receiver.url).await;
+        crm.tells(10_001, 2, looks(&customer, "opened", "S", "new")).await;
+        receiver.always(500, json!({}));
+        for _ in 0..4 {
+            crm.deliver().await;
+            crm.town.clock.advance_ms(3_600_000);
+        }
+        receiver.always(200, json!({}));
+        crm.tells(10_001, 3, looks(&customer, "status_changed", "S", "open")).await;
+        crm.tells(10_002, 2, looks(&customer, "opened", "S", "new")).await;
+        let store = &crm.town.bridge.store;
+        let oldest = || async { store.feed_head().await.unwrap().1 };
+        crm.town.clock.advance_ms(29 * 86_400_000);
+        assert_eq!(crm.deliver().await, 1, "the other ticket");
+        assert_eq!((backlog(&crm).await, oldest().await), (vec![Backlog { target: HOOK.into(), waiting: 1, dead: 1 }], 0));
+        crm.town.clock.advance_ms(86_400_000);
+        crm.deliver().await;
+        assert!(crm.town.metrics.to_text().unwrap().contains("deliveries_total{outcome=\"given_up\"} 1"));
+        // What waited behind it is delivered, in its order, and then the feed forgets what is old.
+        crm.deliver().await;
+        assert_eq!(told(&receiver.came())[4..], ["10002:ticket.opened", "10001:ticket.status_changed"]);
+        assert_eq!(backlog(&crm).await, []);
+        crm.town.clock.advance_ms(86_400_000);
+        crm.deliver().await;
+        assert_eq!(oldest().await, 3);
+    }
+
     async fn a_receiver_that_is_gone_is_not_called_again_and_others_are(crm: CrmTown) {
         let (gone, there) = (Receiver::start(), Receiver::start());
         let (_, customer) = crm.customer(0, 10_001).await;
