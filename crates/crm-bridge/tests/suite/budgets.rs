@@ -102,6 +102,22 @@ impl Tight {
     }
 
     /// All notices as `about counted/threshold`, the newest first.
+    /// How often something was counted, as it is stored.
+    pub(crate) async fn tallied(&self, operator: &str, rule: &str) -> i64 {
+        use diesel::prelude::*;
+        #[derive(QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = diesel::sql_types::BigInt)]
+            counted: i64,
+        }
+        let sql = format!("SELECT counted FROM tallies WHERE operator = '{operator}' AND rule = '{rule}'");
+        let row = self
+            .town
+            .database
+            .read(move |conn| diesel::sql_query(sql).get_result::<Row>(conn).map_err(db_kit::DbError::from));
+        row.await.unwrap().counted
+    }
+
     pub(crate) async fn notices(&self) -> Vec<String> {
         let ask = json!({ "kind": "notices", "anomalies": false, "open": false });
         let (status, body) = self.oversee(ask).await;

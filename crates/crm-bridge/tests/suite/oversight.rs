@@ -1,6 +1,7 @@
 //! What supervisors see and are told, and which patterns are found.
 
 use bridge_contract::{CustomerRef, FieldKey, Grant, Purpose, ViewerId, ViewerRole};
+use crm_bridge::store::oversight::Meter;
 use db_kit::Backend;
 use db_kit::testing::StartOn;
 use serde_json::{Value, json};
@@ -78,6 +79,31 @@ db_kit::both_databases! {
             let (_, page) = tight.oversee(json!({ "kind": "looks", narrow: midnight })).await;
             let tickets: Vec<_> = page["found"]["items"].as_array().unwrap().iter().map(|item| item["ticket"].clone()).collect();
             assert_eq!(tickets, [json!(ticket)], "{narrow}");
+        }
+    }
+
+    async fn misses_that_come_at_once_are_all_counted_the_first_ones_too(tight: Tight) {
+        let bridge = &tight.town.bridge;
+        let meter = Meter {
+            rules: bridge.rules.clone(),
+            now: tight.town.clock.now(),
+            policy: 1,
+            glass: None,
+            ids: bridge.ids.clone(),
+            counts: true,
+        };
+        for round in 0..6 {
+            let operator = ViewerId::new(format!("opr_0193aab{round}")).unwrap();
+            // Each on a task and a connection of its own.
+            let misses = (0..8).map(|ticket| {
+                let (store, operator, meter) = (bridge.store.clone(), operator.clone(), meter.clone());
+                tokio::spawn(async move { store.record_miss(Some(operator), ticket, meter).await })
+            });
+            for miss in futures_util::future::join_all(misses).await {
+                miss.unwrap().unwrap();
+            }
+            let counted = tight.tallied(operator.as_str(), "resolve_misses").await;
+            assert_eq!(counted, 8, "round {round}");
         }
     }
 

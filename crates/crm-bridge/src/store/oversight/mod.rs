@@ -353,21 +353,20 @@ fn tally(
     if max == 0 {
         return Ok(None);
     }
-    let before = tallies::table
-        .filter(tallies::operator.eq(operator).and(tallies::rule.eq(rule.as_str())))
-        .select((tallies::since, tallies::last_at, tallies::last_ticket, tallies::counted));
-    // Two that count at once on PostgreSQL count one after the other.
-    let before = on_both!(
-        conn,
-        sqlite | conn | before.get_result::<(i64, i64, i64, i64)>(conn),
-        postgres | conn | before.for_update().get_result(conn),
-    );
-    let before = before.optional()?.map(|(since, last_at, last_ticket, counted)| Tally {
-        since: Timestamp::from_ms(since),
-        last_at: Timestamp::from_ms(last_at),
-        last_ticket,
-        counted: u32::try_from(counted).unwrap_or(u32::MAX),
-    });
+    let mut before = tally_of(conn, operator, rule)?;
+    if before.is_none() && conn.backend() == Backend::Postgres {
+        // A row that is not there can't be locked: two that count for the first time would both count one.
+        let none = (
+            (tallies::operator.eq(operator), tallies::rule.eq(rule.as_str()), tallies::since.eq(0)),
+            (tallies::last_at.eq(0), tallies::last_ticket.eq(0), tallies::counted.eq(0)),
+        );
+        on_both!(conn, |conn| diesel::insert_into(tallies::table)
+            .values(none)
+            .on_conflict_do_nothing()
+            .execute(conn))?;
+        before = tally_of(conn, operator, rule)?;
+    }
+    let before = before.filter(|before| before.counted > 0);
     let after = next(before);
     let counted = FixedSql {
         before: "INSERT INTO tallies (operator, rule, since, last_at, last_ticket, counted) VALUES (",
@@ -384,6 +383,24 @@ fn tally(
     };
     on_both!(conn, |conn| counted.execute(conn))?;
     Ok(passes(before, after, max).then_some(after))
+}
+
+/// What is counted so far. Two that count at once on PostgreSQL count one after the other.
+fn tally_of(conn: &mut AnyConnection, operator: &str, rule: NoticeKind) -> Result<Option<Tally>, DbError> {
+    let row = tallies::table
+        .filter(tallies::operator.eq(operator).and(tallies::rule.eq(rule.as_str())))
+        .select((tallies::since, tallies::last_at, tallies::last_ticket, tallies::counted));
+    let row = on_both!(
+        conn,
+        sqlite | conn | row.get_result::<(i64, i64, i64, i64)>(conn),
+        postgres | conn | row.for_update().get_result(conn),
+    );
+    Ok(row.optional()?.map(|(since, last_at, last_ticket, counted)| Tally {
+        since: Timestamp::from_ms(since),
+        last_at: Timestamp::from_ms(last_at),
+        last_ticket,
+        counted: u32::try_from(counted).unwrap_or(u32::MAX),
+    }))
 }
 
 type BudgetRow<'a> = (
