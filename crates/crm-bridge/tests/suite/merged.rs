@@ -33,7 +33,54 @@ async fn card(town: &Town, ticket: u64, customer_ref: &str) -> (u16, Value) {
     town.card(ticket, customer_ref, ViewerRole::Line3).await
 }
 
+async fn plan_of(town: &Town, backend: Backend, query: &str) -> String {
+    use diesel::prelude::*;
+    #[derive(QueryableByName)]
+    struct OfSqlite {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        detail: String,
+    }
+    #[derive(QueryableByName)]
+    struct OfPostgres {
+        #[diesel(sql_type = diesel::sql_types::Text, column_name = "QUERY PLAN")]
+        detail: String,
+    }
+    let query = query.to_owned();
+    let plan = town.database.read(move |conn| {
+        let lines: Vec<String> = match backend {
+            Backend::Sqlite => {
+                let steps =
+                    diesel::sql_query(format!("EXPLAIN QUERY PLAN {query}")).load::<OfSqlite>(conn)?;
+                steps.into_iter().map(|step| step.detail).collect()
+            }
+            Backend::Postgres => {
+                // A table with few rows is read as a whole, index or not.
+                diesel::sql_query("SET enable_seqscan = off").execute(conn)?;
+                let steps = diesel::sql_query(format!("EXPLAIN {query}")).load::<OfPostgres>(conn)?;
+                steps.into_iter().map(|step| step.detail).collect()
+            }
+        };
+        Ok::<_, db_kit::DbError>(lines.join("\n"))
+    });
+    plan.await.unwrap()
+}
+
 both_databases! {
+    async fn who_was_merged_into_somebody_is_found_by_an_index(backend: Backend) {
+        let (_registry, town) = Registry::with_town(backend).await;
+        let several = match backend {
+            Backend::Sqlite => "merged_into IN ('a', 'b') AND customer_ref NOT IN ('a', 'b')",
+            Backend::Postgres => "merged_into = ANY('{a,b}') AND customer_ref != ALL('{a,b}')",
+        };
+        for query in [
+            format!("SELECT customer_ref FROM customers WHERE {several}"),
+            "UPDATE customers SET merged_into = 'b' WHERE customer_ref = 'a' OR merged_into = 'a'".to_owned(),
+        ] {
+            let plan = plan_of(&town, backend, &query).await;
+            assert!(plan.contains("customers_by_merged_into"), "{query}\n{plan}");
+        }
+    }
+
     async fn two_records_that_name_each_other_as_merged_write_nothing_and_leave_the_kept_card(backend: Backend) {
         for merge in SHAPES {
             let (registry, town) = Registry::with_town(backend).await;
