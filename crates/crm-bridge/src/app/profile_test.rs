@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use service_kit::{Personal, Timestamp};
 
 use crate::app::field_labels::{self, Judged};
+use crate::app::sync::falls_short;
 use crate::connector::ask::{PageMark, Priority, Question};
 use crate::connector::profile::operation::Gives;
 use crate::connector::profile::{Profile, Purpose};
@@ -194,11 +195,7 @@ impl Test<'_> {
         }
         let more = first.total.filter(|total| *total > count as u64);
         match (first.next.clone(), more) {
-            (None, Some(total)) => self.say(
-                "paging",
-                Verdict::Bad,
-                format!("{count} of {total} records came, and no next page was found: check [paging] `kind`"),
-            ),
+            (None, Some(total)) => self.end_of_pages(count, total),
             (None, None) => {
                 self.say("paging", Verdict::Skipped, "there is one page only; try with fewer --samples");
             }
@@ -230,6 +227,22 @@ impl Test<'_> {
         }
     }
 
+    /// There is no further page, and the CRM says that it has more. The same rule as for a copy of everybody.
+    fn end_of_pages(&mut self, count: usize, total: u64) {
+        let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        if falls_short(whole(count as u64), whole(total)) {
+            let says = format!(
+                "{count} of {total} records came, and no next page was found: check [paging] `kind`. A copy of so few is not taken for \
+                 complete"
+            );
+            return self.say("paging", Verdict::Bad, says);
+        }
+        let says = format!(
+            "{count} of {total} records came, and there is no further page: the CRM counts more than it shows to the bridge's user"
+        );
+        self.say("paging", Verdict::Note, says);
+    }
+
     async fn second_page(&mut self, first: &Found, question: Question) {
         let Some(second) = self.ask("paging", question).await else { return };
         let ids =
@@ -239,6 +252,10 @@ impl Test<'_> {
         let twice = ids(first).len() + ids(&second).len();
         let different: BTreeSet<String> = ids(first).into_iter().chain(ids(&second)).collect();
         let count = second.records.len();
+        let total = second.total.or(first.total).filter(|total| *total > different.len() as u64);
+        if let (None, Some(total), 1..) = (&second.next, total, count) {
+            self.end_of_pages(different.len(), total);
+        }
         match (count, again) {
             (0, _) => self.say("paging", Verdict::Note, "the second page is empty"),
             (_, 0) if different.len() == twice => {

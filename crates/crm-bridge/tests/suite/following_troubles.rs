@@ -1,5 +1,6 @@
 //! Following a CRM that is in trouble: with one record, with many at once, or altogether.
 
+use crm_bridge::app::profile_test::{Report, Verdict, profile_test};
 use crm_bridge::app::sync::take_hints;
 use crm_bridge::connector::ask::{Priority, Question};
 use crm_bridge::connector::hook::Hint;
@@ -216,6 +217,36 @@ fn a_copy_of_far_fewer_customers_than_the_crm_says_that_it_has_is_not_taken_for_
         }
         assert_eq!(odd.feed("copy").await.trouble, None);
         assert!(odd.town.bridge.sync.as_ref().unwrap().copy_as_of().is_some());
+    });
+}
+
+#[test]
+fn the_test_of_a_profile_judges_a_short_list_as_the_copy_does() {
+    block_on(async {
+        let odd = Odd::new(10, true, &[]).await;
+        let test = |total, samples| {
+            odd.state.borrow_mut().total = Some(total);
+            let (bridge, now) = (&odd.town.bridge, odd.town.clock.now());
+            profile_test(&bridge.connector, &bridge.policy, &bridge.phones, samples, now)
+        };
+        // On one page, and on two.
+        for samples in [20, 6] {
+            let paging = |report: &Report| {
+                let found = report.checks.iter().filter(|check| check.what == "paging");
+                found.map(|check| check.verdict).max().unwrap()
+            };
+            assert_eq!(paging(&test(11, samples).await), Verdict::Note, "a tenth may be missing");
+            let short = test(12, samples).await;
+            assert_eq!(paging(&short), Verdict::Bad, "{}", short.text("x"));
+            assert!(short.text("x").contains("10 of 12 records came"), "{}", short.text("x"));
+            assert!(paging(&test(10, samples).await) < Verdict::Note);
+        }
+        for (total, is_whole) in [(12, false), (11, true)] {
+            let odd = Odd::new(10, true, &[]).await;
+            odd.state.borrow_mut().total = Some(total);
+            odd.run_after(60).await.unwrap();
+            assert_eq!(odd.town.bridge.sync.as_ref().unwrap().copy_as_of().is_some(), is_whole, "{total}");
+        }
     });
 }
 

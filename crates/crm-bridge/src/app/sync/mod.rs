@@ -18,6 +18,7 @@ mod reconcile;
 pub mod renew;
 
 pub(super) use self::keep::{copy_bond, short};
+pub(super) use self::reconcile::falls_short;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -19,6 +19,12 @@ const UNSEEN: &str = "unseen";
 /// Pages read again in one run: hints and changes come first after each.
 const PAGES_A_RUN: u32 = 50;
 
+/// Whether so many records can't be all that the CRM has, which says that there are `expected`. What it counts may be more than it
+/// shows to us, so a tenth may be missing.
+pub(in crate::app) fn falls_short(records: i64, expected: i64) -> bool {
+    records.saturating_mul(10) < expected.saturating_mul(9)
+}
+
 impl Run<'_> {
     /// Goes on with a walk if one is due or under way.
     pub(super) async fn reconcile_when_due(&mut self) -> Result<(), SyncError> {
@@ -59,11 +65,10 @@ impl Run<'_> {
         Ok(self.sync.store.set_feed(NAME, feed).await?)
     }
 
-    /// Whether there are about as many customers in the copy as the CRM says that it has. What it counts may be more than it
-    /// shows to us, so a tenth may be missing.
+    /// Whether there are about as many customers in the copy as the CRM says that it has.
     pub(super) async fn judge_copy(&self, read: &Feed) -> Result<(), SyncError> {
         let (records, expected) = (read.records, read.expected.unwrap_or(0));
-        let is_short = records.saturating_mul(10) < expected.saturating_mul(9);
+        let is_short = falls_short(records, expected);
         let before = self.copy_is_short().await?;
         if is_short {
             tracing::warn!(
