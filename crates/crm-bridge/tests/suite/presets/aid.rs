@@ -9,7 +9,7 @@ use crm_fakes::Crm;
 
 use super::kit::Stage;
 
-/// The name of a profile file that has these texts replaced; each must stand in it once.
+/// The text of a profile that has these texts replaced; each must stand in it once. The stage keeps it in a file of its own.
 pub(super) fn altered(name: &str, replacements: &[(&str, &str)]) -> &'static str {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/profiles");
     let mut text = std::fs::read_to_string(folder.join(format!("{name}.toml"))).unwrap();
@@ -17,11 +17,7 @@ pub(super) fn altered(name: &str, replacements: &[(&str, &str)]) -> &'static str
         assert_eq!(text.matches(old).count(), 1, "{name} has `{old}` so often");
         text = text.replace(old, new);
     }
-    // Kept until the test's process ends.
-    let file = tempfile::Builder::new().prefix(name).suffix(".toml").tempfile().unwrap().into_temp_path();
-    std::fs::write(&file, text).unwrap();
-    let path = file.keep().unwrap().display().to_string();
-    Box::leak(path.into_boxed_str())
+    Box::leak(text.into_boxed_str())
 }
 
 /// The ids of all people, page by page, or why it did not come to an end.

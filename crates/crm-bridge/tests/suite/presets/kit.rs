@@ -21,11 +21,12 @@ pub(crate) struct Stage<C: Crm> {
     pub(crate) crm: Running<C>,
     /// Everything that the bridge has answered.
     said: RefCell<String>,
+    _folder: tempfile::TempDir,
 }
 
 /// What a test knows of a preset.
 pub(crate) struct Preset<C> {
-    /// The name of the profile.
+    /// The name of the profile, or its text.
     pub(crate) name: &'static str,
     /// The key.
     pub(crate) secret: String,
@@ -60,8 +61,16 @@ impl<C: Crm> Stage<C> {
             jiff::Timestamp::from_millisecond(ms).unwrap()
         };
         let crm = Fake::new(Arc::new(now)).with_people(people).start(preset.crm).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let profile = if preset.name.contains('\n') {
+            let file = folder.path().join("profile.toml");
+            std::fs::write(&file, preset.name).unwrap();
+            file.display().to_string()
+        } else {
+            preset.name.to_owned()
+        };
         let mut settings = vec![
-            ("CRM__PROFILE", preset.name.to_owned()),
+            ("CRM__PROFILE", profile),
             ("CRM__SECRET", preset.secret),
             ("CRM__TOTAL_TIMEOUT_MS", "5000".to_owned()),
         ];
@@ -72,7 +81,7 @@ impl<C: Crm> Stage<C> {
         let _ = clock.set(town.clock.clone());
         let script =
             Script { id: preset.id, names: preset.names, by_phone: preset.by_phone, fields: preset.fields };
-        (Self { town, crm, said: RefCell::default() }, script)
+        (Self { town, crm, said: RefCell::default(), _folder: folder }, script)
     }
 
     /// Asks the bridge who that is, and remembers what it said.
