@@ -128,6 +128,11 @@ fn a_run_against_the_sandbox_crm_is_green_signed_and_leaves_nothing_behind() -> 
     let report: Value = serde_json::from_slice(&bytes)?;
     ensure!(report["verdict"] == "green" && report["found"] == json!([]), "{report}");
     ensure!(report["markers"].as_array().is_some_and(|markers| markers.len() > 20), "{report}");
+    let driven = report["driven"].as_array().context("nothing was driven")?;
+    for what in ["kept cards for each role while no answer", "a CRM that fails with all it knows"] {
+        let did = driven.iter().any(|did| did.as_str().is_some_and(|did| did.starts_with(what)));
+        ensure!(did, "not driven: {what}; {} {}", report["driven"], report["not_driven"]);
+    }
     let fields = report["policy"]["fields"].as_array().context("no fields")?;
     ensure!(fields.iter().filter(|field| field["seen"] == true).count() >= 6, "{fields:?}");
 

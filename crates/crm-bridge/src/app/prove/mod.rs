@@ -11,6 +11,7 @@ mod child;
 mod drive;
 mod drive_crm;
 mod html;
+mod in_trouble;
 mod journal;
 mod look;
 pub mod markers;
@@ -38,12 +39,11 @@ use self::look::Place;
 use self::markers::Marker;
 use self::planting::Planted;
 use self::report::{Control, Left, NotDriven, Report};
-use self::stub::{Stub, WAYS};
 use self::wire::Tape;
 use crate::connector::plant::Planter;
 use crate::connector::profile::Profile;
 use crate::connector::profile::webhook::KeyEncoding;
-use crate::policy::{Policy, Role};
+use crate::policy::Policy;
 
 /// Why a run could not be carried out, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -424,64 +424,6 @@ impl Run<'_> {
                 "the bridge did not take one signed by this command; those that it refused were sent",
             );
         }
-        Ok(())
-    }
-
-    /// After a power cut, while the CRM fails in every way; then as before.
-    async fn in_trouble(
-        &self,
-        home: &mut Home,
-        tape: &mut Tape,
-        seen: &mut Seen,
-        known: &[Known],
-    ) -> Result<(), ProveError> {
-        let order = self.order;
-        let mut stub_host = String::new();
-        (order.say)("driving it again after it was killed, with a CRM that fails");
-        if order.profile.host.from_token.is_some() {
-            seen.not(
-                "a CRM that fails",
-                "its address comes with the token, so no other can be put in its place",
-            );
-        } else {
-            let stub = Stub::start(&self.secrets()).await?;
-            // To the bridge this is its CRM that has moved there; below it moves back.
-            let moved = [("CRM__BASE_URL", stub.url.as_str()), ("CRM__MOVED_FROM", order.host)];
-            let bridge = home.start(&moved).await?;
-            stub_host = stub.host().to_owned();
-            for way in 0..WAYS.len() {
-                stub.fail(way);
-                let mut asker = Asker {
-                    address: &bridge.address,
-                    signer: &home.signer,
-                    policy: order.policy,
-                    tape: &mut *tape,
-                };
-                for one in known {
-                    for role in Role::ALL {
-                        asker.card(one, role).await?;
-                    }
-                }
-                asker.unknown_now(way as u64).await?;
-            }
-            let mut asker = Asker {
-                address: &bridge.address,
-                signer: &home.signer,
-                policy: order.policy,
-                tape: &mut *tape,
-            };
-            asker.open_doors().await?;
-            bridge.stop().await?;
-            seen.did(&format!("a CRM that fails with all it knows in what it says: {}", WAYS.join(", ")));
-        }
-        let bridge = home.start(&[("CRM__MOVED_FROM", &stub_host)]).await?;
-        let mut asker = Asker { address: &bridge.address, signer: &home.signer, policy: order.policy, tape };
-        for one in known {
-            asker.card(one, Role::Line1).await?;
-        }
-        asker.open_doors().await?;
-        bridge.stop().await?;
-        seen.did("a restart after the bridge was killed, and one after it was asked to stop");
         Ok(())
     }
 
