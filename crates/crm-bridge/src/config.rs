@@ -325,18 +325,26 @@ impl Config {
         secret_in(&self.crm.secret_file)
     }
 
+    /// One of several keys by its name; without one, [`Self::crm_secret`].
+    ///
+    /// # Errors
+    /// A sentence, if it is not set or can't be read.
+    pub fn crm_secret_named(&self, name: Option<&str>) -> Result<Secret, String> {
+        let Some(name) = name else { return self.crm_secret() };
+        match self.crm.secrets.get(name) {
+            Some(GivenSecret::Text(secret)) => not_empty(name, secret),
+            Some(GivenSecret::File { file }) => secret_in(file),
+            None => Err(format!("set crm.secrets.{name}")),
+        }
+    }
+
     /// What is set for the profile's holes.
     ///
     /// # Errors
     /// All that is missing or unknown, in sentences.
     pub fn crm_settings(&self, profile: &Profile) -> Result<Settings, String> {
-        let named = self.crm.secrets.iter().map(|(name, given)| {
-            let secret = match given {
-                GivenSecret::Text(secret) => not_empty(name, secret),
-                GivenSecret::File { file } => secret_in(file),
-            };
-            secret.map(|secret| (name.clone(), secret))
-        });
+        let names = self.crm.secrets.keys();
+        let named = names.map(|name| self.crm_secret_named(Some(name)).map(|secret| (name.clone(), secret)));
         let secrets = named.collect::<Result<BTreeMap<_, _>, String>>()?;
         let secret = if profile.secret_names().contains(&None) { Some(self.crm_secret()?) } else { None };
         Settings::new(profile, SettingsGiven { secret, secrets, settings: self.crm.settings.clone() })

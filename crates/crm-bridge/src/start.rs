@@ -15,7 +15,7 @@ use crate::app::policies::{self, Live};
 use crate::app::same_crm;
 use crate::app::sync::Sync;
 use crate::app::{Bridge, BridgeMetrics, CacheLimits};
-use crate::config::Config;
+use crate::config::{Config, GivenSecret};
 use crate::connector::auth::Keeper;
 use crate::connector::auth::keeper::KeeperParts;
 use crate::connector::client::Client;
@@ -24,6 +24,7 @@ use crate::connector::net::{self, Hosts, Net, NetConfig};
 use crate::connector::plans::Plans;
 use crate::connector::plant::Planter;
 use crate::connector::profile::Profile;
+use crate::connector::profile::auth::Auth;
 use crate::connector::projection::{KeyWatch, Limits};
 use crate::connector::{Connector, Parts, Settings, Waits};
 use crate::oversight::Rules;
@@ -248,11 +249,20 @@ pub fn planter(
     key: Secret,
     around: &Around<'_>,
 ) -> Result<Planter, StartError> {
-    let mut config = config.clone();
-    config.crm.secret = key;
-    let settings = config.crm_settings(profile)?;
-    let client = client(&config, profile, &settings, around)?;
-    Ok(Planter::new(client, profile.clone(), settings, Walls::standing()))
+    let (mut config, mut profile) = (config.clone(), profile.clone());
+    let plant = profile.plant.clone();
+    if let Some(headers) = plant.as_ref().and_then(|plant| plant.headers.clone()) {
+        profile.auth = Auth::Headers(headers);
+    }
+    match plant.and_then(|plant| plant.key) {
+        Some(name) => drop(config.crm.secrets.insert(name, GivenSecret::Text(key))),
+        None => config.crm.secret = key,
+    }
+    let wanted: Vec<String> = profile.secret_names().into_iter().flatten().collect();
+    config.crm.secrets.retain(|name, _| name == "webhook" || wanted.contains(name));
+    let settings = config.crm_settings(&profile)?;
+    let client = client(&config, &profile, &settings, around)?;
+    Ok(Planter::new(client, profile, settings, Walls::standing()))
 }
 
 /// The whole bridge, on an open and migrated database.

@@ -14,7 +14,7 @@ use crate::people::{Company, Person, Phone};
 use crate::switch::Fault;
 use crate::times::{iso_at, parse};
 use crate::wire::{Answer, Call, Delivery, encode};
-use crate::{Crm, World};
+use crate::{Crm, World, planting};
 
 const PAGE: usize = 50;
 /// The portal's clock is three hours ahead of UTC.
@@ -31,6 +31,8 @@ pub struct Bitrix24 {
     pub secret: String,
     /// The shared value in outbound webhooks.
     pub application_token: String,
+    /// How many requests the bucket holds.
+    pub bucket_holds: f64,
     bucket: Mutex<(f64, Option<Timestamp>)>,
 }
 
@@ -40,10 +42,16 @@ impl Default for Bitrix24 {
             user: 7,
             secret: "x9k2m4bitrixsecret8".to_owned(),
             application_token: "51856fefc120afa4b628cc82d3935cce".to_owned(),
+            bucket_holds: BUCKET,
             bucket: Mutex::default(),
         }
     }
 }
+
+/// The user of the inbound webhook that plants.
+pub const PLANT_USER: &str = "8";
+/// Its secret.
+pub const PLANT_SECRET: &str = "y1p5q8bitrixplants3";
 
 /// The id of a contact.
 pub fn id(number: u32) -> String {
@@ -63,9 +71,29 @@ impl Crm for Bitrix24 {
             ["rest", given, secret, method] if *given == user && *secret == self.secret => {
                 method.trim_end_matches(".json").to_owned()
             }
+            ["rest", PLANT_USER, PLANT_SECRET, method] => {
+                let method = method.trim_end_matches(".json");
+                let answer = planting::bitrix24::answer(method, &arguments(call), world);
+                let Some(answer) = answer else { return self.read(method, call, world) };
+                return answer;
+            }
             ["rest", ..] => return error(401, "INVALID_CREDENTIALS", "Invalid request credentials"),
             _ => return Answer::text(404, "text/html", "<h1>404</h1>").forbidden("an unknown address"),
         };
+        self.read(&method, call, world)
+    }
+
+    fn throttled(&self, _: &Call, _: &World) -> Answer {
+        error(503, "QUERY_LIMIT_EXCEEDED", "Too many requests")
+    }
+
+    fn secrets(&self) -> Vec<String> {
+        vec![self.secret.clone(), self.application_token.clone(), PLANT_SECRET.to_owned()]
+    }
+}
+
+impl Bitrix24 {
+    fn read(&self, method: &str, call: &Call, world: &World) -> Answer {
         if !self.pour(world.now()) {
             return self.throttled(call, world);
         }
@@ -73,7 +101,7 @@ impl Crm for Bitrix24 {
             return error(200, "INTERNAL_SERVER_ERROR", "Internal server error");
         }
         let body = arguments(call);
-        match method.as_str() {
+        match method {
             "crm.contact.list" => list(&body, world, Kind::Contact),
             "crm.company.list" => list(&body, world, Kind::Company),
             "crm.contact.get" => get(&body, world, Kind::Contact),
@@ -82,24 +110,14 @@ impl Crm for Bitrix24 {
             "crm.contact.fields" => fields(world, Kind::Contact),
             "crm.company.fields" => fields(world, Kind::Company),
             "crm.timeline.comment.add" => comment(&body, world),
-            "profile" => result(world, &json!({ "ID": user, "ADMIN": false })),
+            "profile" => result(world, &json!({ "ID": self.user.to_string(), "ADMIN": false })),
             "batch" => error(403, "insufficient_scope", "batch").forbidden("batch, which carries any method"),
-            _ if method.starts_with("crm.") => never(&method, world),
+            _ if method.starts_with("crm.") => never(method, world),
             _ => error(404, "ERROR_METHOD_NOT_FOUND", "Method not found!")
                 .forbidden(format!("method {method}")),
         }
     }
 
-    fn throttled(&self, _: &Call, _: &World) -> Answer {
-        error(503, "QUERY_LIMIT_EXCEEDED", "Too many requests")
-    }
-
-    fn secrets(&self) -> Vec<String> {
-        vec![self.secret.clone(), self.application_token.clone()]
-    }
-}
-
-impl Bitrix24 {
     /// The bucket that leaks: one request more, unless it is full.
     fn pour(&self, now: Timestamp) -> bool {
         let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
@@ -108,7 +126,7 @@ impl Bitrix24 {
             bucket.0 = (bucket.0 - LEAK_PER_S * passed_s).max(0.0);
         }
         bucket.1 = Some(now);
-        if bucket.0 >= BUCKET {
+        if bucket.0 >= self.bucket_holds {
             return false;
         }
         bucket.0 += 1.0;
@@ -197,7 +215,10 @@ fn list(body: &Value, world: &World, kind: Kind) -> Answer {
             let kept = record.into_iter().filter(|(name, _)| chosen(name, &asked, everything));
             let mut value = Value::Object(kept.collect());
             if deals {
-                value["DEALS"] = json!([deal(number.as_str().unwrap_or_default(), world)]);
+                let of = text(&number);
+                let person = crate::shape::number_of(world, |number| id(number) == of);
+                let made = world.shelf.about(person).into_iter().map(|made| Value::Object(made.body));
+                value["DEALS"] = std::iter::once(deal(&of, world)).chain(made).collect();
             }
             value
         })
@@ -378,13 +399,13 @@ fn contact(person: &Person, world: &World) -> Map<String, Value> {
     ] {
         record[name] = json!(marks.text(&format!("contact.{name}"), number));
     }
-    members(record)
+    members(planting::with_own(record, &person.own))
 }
 
 fn company(company: &Company, world: &World) -> Map<String, Value> {
     let marks = &world.marks;
     let number = company.number;
-    members(json!({
+    let record = json!({
         "ID": company_id(number),
         "TITLE": company.name,
         "ADDRESS_CITY": company.city,
@@ -400,7 +421,8 @@ fn company(company: &Company, world: &World) -> Map<String, Value> {
         "EMPLOYEES": marks.text("company.EMPLOYEES", number),
         "INDUSTRY": marks.text("company.INDUSTRY", number),
         "UF_CRM_COMPANY_1690000000": marks.amount("company.UF_CRM_COMPANY_1690000000", number),
-    }))
+    });
+    members(planting::with_own(record, &company.own))
 }
 
 fn multiple(record: u32, at: usize, value: &str, kind: &str, work: bool) -> Value {
@@ -428,7 +450,7 @@ fn deal(of: &str, world: &World) -> Value {
     })
 }
 
-fn result(world: &World, result: &Value) -> Answer {
+pub(crate) fn result(world: &World, result: &Value) -> Answer {
     Answer::json(200, &json!({ "result": result, "time": time(world) }))
 }
 
@@ -471,7 +493,7 @@ fn put(place: &mut Value, parts: &[&str], value: String) {
     }
 }
 
-fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Null => String::new(),
@@ -486,6 +508,6 @@ fn members(value: Value) -> Map<String, Value> {
     }
 }
 
-fn error(status: u16, code: &str, message: &str) -> Answer {
+pub(crate) fn error(status: u16, code: &str, message: &str) -> Answer {
     Answer::json(status, &json!({ "error": code, "error_description": message }))
 }

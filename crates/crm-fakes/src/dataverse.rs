@@ -12,7 +12,7 @@ use crate::switch::Fault;
 use crate::times::{self, iso};
 use crate::tokens::{Tokens, Worth};
 use crate::wire::{Answer, Call, encode};
-use crate::{Crm, World};
+use crate::{Crm, World, planting};
 
 const PAGE_MAX: usize = 5_000;
 /// What may be filtered by; anything else would let the asker guess hidden columns.
@@ -37,6 +37,9 @@ const NEVER: [&str; 8] = [
     "systemusers",
     "contracts",
 ];
+
+/// The secret of the application that plants.
+pub const PLANT_SECRET: &str = "dataverse~planting~secret~52";
 
 /// An environment with an application user.
 pub struct Dataverse {
@@ -84,6 +87,10 @@ impl Crm for Dataverse {
             return error(404, "0x8006088a", "Resource not found for the segment")
                 .forbidden("an unknown address");
         };
+        let plants = call.authorization("bearer").is_some_and(|token| self.tokens.plants(token));
+        if let Some(answer) = plants.then(|| planting::dataverse::answer(call, rest, world)).flatten() {
+            return answer;
+        }
         let answer = match (call.method.as_str(), rest) {
             ("GET", ["contacts"]) => list(call, world, Table::Contacts),
             ("GET", ["accounts"]) => list(call, world, Table::Accounts),
@@ -114,7 +121,7 @@ impl Crm for Dataverse {
     }
 
     fn secrets(&self) -> Vec<String> {
-        vec![self.client_secret.clone()]
+        vec![self.client_secret.clone(), PLANT_SECRET.to_owned()]
     }
 }
 
@@ -122,9 +129,10 @@ impl Dataverse {
     fn token(&self, call: &Call, world: &World) -> Answer {
         let given = |name: &str| call.form_value(name).unwrap_or_default();
         let scope = given("scope");
+        let plants = given("client_secret") == PLANT_SECRET;
         if given("grant_type") != "client_credentials"
             || given("client_id") != self.client_id
-            || given("client_secret") != self.client_secret
+            || (given("client_secret") != self.client_secret && !plants)
         {
             let body = json!({ "error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret" });
             return Answer::json(401, &body);
@@ -138,7 +146,7 @@ impl Dataverse {
             "token_type": "Bearer",
             "expires_in": lifetime,
             "ext_expires_in": lifetime,
-            "access_token": self.tokens.issue(world),
+            "access_token": if plants { self.tokens.issue_planting(world) } else { self.tokens.issue(world) },
         });
         Answer::json(200, &body)
     }
@@ -398,7 +406,7 @@ fn contact(person: &Person, world: &World) -> Map<String, Value> {
         row[money] = marks.money(&format!("contact.{money}"), number);
         row[format!("{money}_base")] = marks.money(&format!("contact.{money}_base"), number);
     }
-    members(row)
+    members(planting::with_own(row, &person.own))
 }
 
 fn account(company: &Company, world: &World) -> Map<String, Value> {
@@ -425,16 +433,19 @@ fn account(company: &Company, world: &World) -> Map<String, Value> {
         row[money] = marks.money(&format!("account.{money}"), number);
         row[format!("{money}_base")] = marks.money(&format!("account.{money}_base"), number);
     }
-    members(row)
+    members(planting::with_own(row, &company.own))
 }
 
 fn opportunities(of: &str, world: &World) -> Value {
-    json!([{
+    let person = crate::shape::number_of(world, |number| id(number) == of);
+    let mut all = vec![json!({
         "@odata.etag": "W/\"1\"",
         "name": world.marks.text("opportunity.name", of),
         "estimatedvalue": world.marks.money("opportunity.estimatedvalue", of),
         "estimatedvalue_base": world.marks.money("opportunity.estimatedvalue_base", of),
-    }])
+    })];
+    all.extend(world.shelf.about(person).into_iter().map(|made| Value::Object(made.body)));
+    Value::Array(all)
 }
 
 fn never(name: &str, world: &World) -> Answer {
@@ -529,6 +540,6 @@ fn members(value: Value) -> Map<String, Value> {
     }
 }
 
-fn error(status: u16, code: &str, message: &str) -> Answer {
+pub(crate) fn error(status: u16, code: &str, message: &str) -> Answer {
     Answer::json(status, &json!({ "error": { "code": code, "message": message } }))
 }

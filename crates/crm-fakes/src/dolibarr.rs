@@ -10,7 +10,7 @@ use crate::people::{Company, Person};
 use crate::shape::{comma_list, names_of, number_of, ordered, page_in_200, pick, slice, with_deals, word};
 use crate::switch::Fault;
 use crate::wire::{Answer, Call};
-use crate::{Crm, World};
+use crate::{Crm, World, planting};
 
 const LIST_PARAMETERS: [&str; 7] =
     ["sortfield", "sortorder", "limit", "page", "sqlfilters", "properties", "pagination_data"];
@@ -29,6 +29,9 @@ pub struct Dolibarr {
 impl Dolibarr {
     /// The user's key.
     pub const KEY: &'static str = "d0l1barrKey7f3a9b";
+
+    /// The key of the user that plants.
+    pub const PLANT_KEY: &'static str = "d0l1barrPlant4c8e2d";
 
     /// The id of a person's record.
     pub fn contact_id(number: u32) -> String {
@@ -99,7 +102,8 @@ impl Dolibarr {
 
 impl Crm for Dolibarr {
     fn answer(&self, call: &Call, world: &World) -> Answer {
-        if call.header("dolapikey") != Some(Self::KEY) {
+        let plants = call.header("dolapikey") == Some(Self::PLANT_KEY);
+        if call.header("dolapikey") != Some(Self::KEY) && !plants {
             return error(401, "Unauthorized: Access to this API is denied");
         }
         if self.without_right {
@@ -107,6 +111,9 @@ impl Crm for Dolibarr {
         }
         if let Some(page) = page_in_200(world) {
             return page;
+        }
+        if let Some(answer) = plants.then(|| planting::dolibarr::answer(call, world)).flatten() {
+            return answer;
         }
         match (call.method.as_str(), call.segments().as_slice()) {
             ("GET", ["api", "index.php", "status"]) => {
@@ -128,11 +135,11 @@ impl Crm for Dolibarr {
     }
 
     fn secrets(&self) -> Vec<String> {
-        vec![Self::KEY.to_owned()]
+        [Self::KEY, Self::PLANT_KEY].map(str::to_owned).to_vec()
     }
 }
 
-fn error(code: u16, message: &str) -> Answer {
+pub(crate) fn error(code: u16, message: &str) -> Answer {
     Answer::json(code, &json!({"error": {"code": code, "message": message}}))
 }
 
@@ -243,7 +250,7 @@ fn contact(world: &World, person: &Person, company: Option<&Company>) -> Value {
         "cond_reglement_id": marks.text("contact.cond_reglement_id", number),
         "import_key": marks.text("contact.import_key", number),
     });
-    with_deals(world, number, "propals", record)
+    with_deals(world, number, "propals", planting::with_own(record, &person.own))
 }
 
 fn one_third_party(world: &World, id: &str) -> Answer {
@@ -268,5 +275,6 @@ fn one_third_party(world: &World, id: &str) -> Answer {
         "note_private": marks.text("thirdparty.note_private", number),
         "iban": marks.iban("thirdparty.iban", number),
     });
+    let record = planting::with_own(record, &company.own);
     Answer::json(200, &record).asking(names_of(&record))
 }

@@ -14,7 +14,7 @@ use crate::shape::{
 };
 use crate::switch::Fault;
 use crate::wire::{Answer, Call, Delivery};
-use crate::{Crm, World};
+use crate::{Crm, World, planting};
 
 const LIST_PARAMETERS: [&str; 8] =
     ["fields", "filters", "or_filters", "order_by", "limit_start", "limit_page_length", "limit", "as_dict"];
@@ -30,6 +30,10 @@ impl Frappe {
     pub const API_KEY: &'static str = "6a1c0f9b7e2d4c3";
     /// Its secret.
     pub const API_SECRET: &'static str = "frappe-secret-Wm4";
+    /// The key and the secret of the API user that plants.
+    pub const PLANT_KEY: &'static str = "2d4c36a1c0f9b7e";
+    /// Its secret.
+    pub const PLANT_SECRET: &'static str = "frappe-planting-Xn5";
     /// The time zone of the site.
     pub const ZONE: &'static str = "Asia/Jakarta";
     /// The secret of the webhook.
@@ -37,6 +41,9 @@ impl Frappe {
 
     /// The name, that is the id, of a person's document.
     pub fn name(person: &Person, company: Option<&Company>) -> String {
+        if let Some(name) = person.own.get("name").and_then(Value::as_str) {
+            return name.to_owned();
+        }
         company.map_or(person.full_name(), |company| format!("{}-{}", person.full_name(), company.name))
     }
 
@@ -64,11 +71,16 @@ impl Frappe {
 impl Crm for Frappe {
     fn answer(&self, call: &Call, world: &World) -> Answer {
         let token = format!("{}:{}", Self::API_KEY, Self::API_SECRET);
-        if call.authorization("token") != Some(&token) {
+        let planting = format!("{}:{}", Self::PLANT_KEY, Self::PLANT_SECRET);
+        let plants = call.authorization("token") == Some(&planting);
+        if call.authorization("token") != Some(&token) && !plants {
             return exception(401, "AuthenticationError", "frappe.exceptions.AuthenticationError");
         }
         if let Some(page) = page_in_200(world) {
             return page;
+        }
+        if let Some(answer) = plants.then(|| planting::frappe::answer(call, world)).flatten() {
+            return answer;
         }
         match (call.method.as_str(), call.segments().as_slice()) {
             ("GET", ["api", "resource", "Contact"]) => list(call, world),
@@ -92,11 +104,11 @@ impl Crm for Frappe {
     }
 
     fn secrets(&self) -> Vec<String> {
-        [Self::API_SECRET, Self::WEBHOOK_SECRET].map(str::to_owned).to_vec()
+        [Self::API_SECRET, Self::PLANT_SECRET, Self::WEBHOOK_SECRET].map(str::to_owned).to_vec()
     }
 }
 
-fn exception(status: u16, kind: &str, exception: &str) -> Answer {
+pub(crate) fn exception(status: u16, kind: &str, exception: &str) -> Answer {
     Answer::json(status, &json!({"exc_type": kind, "exception": exception, "_server_messages": "[]"}))
 }
 
@@ -275,5 +287,5 @@ fn contact(world: &World, person: &Person, company: Option<&Company>, whole: boo
             json!({"outstanding": marks.money("contact.__onload.outstanding", number)}),
         );
     }
-    with_deals(world, number, "deals", record)
+    with_deals(world, number, "deals", planting::with_own(record, &person.own))
 }

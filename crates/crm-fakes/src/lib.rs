@@ -25,6 +25,7 @@ pub mod odoo;
 pub mod people;
 pub mod pipedrive;
 pub mod plain_rest;
+pub mod planting;
 pub mod salesforce;
 mod server;
 mod shape;
@@ -47,6 +48,7 @@ use jiff::Timestamp;
 use log::Log;
 use marks::Marks;
 use people::{Company, People, Person};
+use planting::Shelf;
 use switch::Switch;
 use wire::{Answer, Call};
 
@@ -98,6 +100,7 @@ impl Fake {
             log: Log::new(crm.secrets()),
             notes: Mutex::new(Vec::new()),
             labels: Mutex::default(),
+            shelf: Shelf::default(),
             clock: self.clock,
             url: OnceLock::new(),
         });
@@ -118,6 +121,8 @@ pub struct World {
     pub log: Log,
     notes: Mutex<Vec<Note>>,
     labels: Mutex<BTreeMap<String, String>>,
+    /// What was made over the wire beside people and companies.
+    pub shelf: Shelf,
     clock: Clock,
     url: OnceLock<String>,
 }

@@ -68,15 +68,19 @@ pub(crate) fn ordered(people: &People, by_change: bool) -> Vec<&Person> {
     if by_change { people.by_change() } else { people.living().collect() }
 }
 
-/// The deals of a person that a careless CRM embeds.
+/// The deals of a person that a careless CRM embeds, and all else that was linked to them.
 pub(crate) fn deals(world: &World, person: u32) -> Value {
-    json!([{
+    let mut deals = json!([{
         "id": person * 10,
         "title": world.marks.text("deal.title", person),
         "stage": world.marks.text("deal.stage", person),
         "amount": world.marks.money("deal.amount", person),
         "probability": world.marks.count("deal.probability", person),
-    }])
+    }]);
+    if let Some(deals) = deals.as_array_mut() {
+        deals.extend(world.shelf.about(person).into_iter().map(|record| Value::Object(record.body)));
+    }
+    deals
 }
 
 /// Adds the deals of a person to a record when this CRM is told to.

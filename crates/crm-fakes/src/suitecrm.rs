@@ -15,7 +15,7 @@ use crate::shape::{
 use crate::switch::Fault;
 use crate::tokens::{Tokens, Worth};
 use crate::wire::{Answer, Call};
-use crate::{Crm, World};
+use crate::{Crm, World, planting};
 
 /// Seconds that an access token lasts.
 pub const TOKEN_LASTS_S: i64 = 3600;
@@ -42,6 +42,9 @@ impl SuiteCrm {
     /// Its secret.
     pub const CLIENT_SECRET: &'static str = "suite-secret-7Kq2vX";
 
+    /// The secret of the client that plants.
+    pub const PLANT_SECRET: &'static str = "suite-planting-8Lr3wY";
+
     /// The id of a person's record.
     pub fn contact_id(number: u32) -> String {
         format!("c0{number:06x}-1111-4222-8333-{number:012x}")
@@ -56,11 +59,13 @@ impl SuiteCrm {
         if given("grant_type") != "client_credentials" {
             return Answer::json(400, &json!({"error": "unsupported_grant_type"}));
         }
-        if given("client_id") != Self::CLIENT_ID || given("client_secret") != Self::CLIENT_SECRET {
+        let plants = given("client_secret") == Self::PLANT_SECRET;
+        if given("client_id") != Self::CLIENT_ID || (given("client_secret") != Self::CLIENT_SECRET && !plants)
+        {
             let message = "Client authentication failed";
             return Answer::json(401, &json!({"error": "invalid_client", "message": message}));
         }
-        let token = self.tokens.issue(world);
+        let token = if plants { self.tokens.issue_planting(world) } else { self.tokens.issue(world) };
         let body = json!({"token_type": "Bearer", "expires_in": TOKEN_LASTS_S, "access_token": token});
         Answer::json(200, &body)
     }
@@ -95,6 +100,10 @@ impl Crm for SuiteCrm {
         if let Some(page) = page_in_200(world) {
             return page;
         }
+        let plants = call.authorization("bearer").is_some_and(|token| self.tokens.plants(token));
+        if let Some(answer) = plants.then(|| planting::suitecrm::answer(call, world)).flatten() {
+            return answer;
+        }
         match (call.method.as_str(), call.segments().as_slice()) {
             ("POST", ["Api", "V8", "module"]) => write_note(call, world),
             ("GET", ["Api", "V8", "module", "Contacts"]) => list(call, world),
@@ -112,11 +121,11 @@ impl Crm for SuiteCrm {
     }
 
     fn secrets(&self) -> Vec<String> {
-        vec![Self::CLIENT_SECRET.to_owned()]
+        [Self::CLIENT_SECRET, Self::PLANT_SECRET].map(str::to_owned).to_vec()
     }
 }
 
-fn error(detail: &str) -> Answer {
+pub(crate) fn error(detail: &str) -> Answer {
     Answer::json(400, &json!({"errors": {"status": 400, "title": Value::Null, "detail": detail}}))
 }
 
@@ -290,7 +299,7 @@ fn condition(person: &Person, field: &str, operator: &str, value: &str) -> bool 
     }
 }
 
-fn account_id(number: u32) -> String {
+pub(crate) fn account_id(number: u32) -> String {
     format!("a0{number:06x}-1111-4222-8333-{number:012x}")
 }
 
@@ -352,13 +361,13 @@ fn contact(world: &World, person: &Person, company: Option<&Company>) -> Value {
         "credit_limit_c": marks.amount("contact.credit_limit_c", number),
         "iban_c": marks.iban("contact.iban_c", number),
     });
-    with_deals(world, number, "opportunities", record)
+    with_deals(world, number, "opportunities", planting::with_own(record, &person.own))
 }
 
 fn account(world: &World, company: &Company) -> Value {
     let marks = &world.marks;
     let number = company.number;
-    json!({
+    let record = json!({
         "id": account_id(number),
         "name": company.name,
         "website": company.website(),
@@ -371,5 +380,6 @@ fn account(world: &World, company: &Company) -> Value {
         "assigned_user_name": marks.text("account.assigned_user_name", number),
         "description": marks.text("account.description", number),
         "ownership": marks.text("account.ownership", number),
-    })
+    });
+    planting::with_own(record, &company.own)
 }

@@ -31,6 +31,8 @@ pub enum Fault {
     MergesUntold,
     /// Companies are hidden from the bridge's user: asked for by id, they are refused.
     CompanyHidden,
+    /// Somebody writes what a deal is called behind the name of its person.
+    DealInName,
     /// The search still finds whom a deletion or a merge has taken.
     SearchLags,
 }

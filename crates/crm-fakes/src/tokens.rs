@@ -1,6 +1,6 @@
 //! Access and refresh tokens as a token endpoint hands them out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use jiff::{Timestamp, ToSpan};
@@ -23,6 +23,7 @@ struct State {
     valid: BTreeMap<String, Timestamp>,
     refresh: String,
     used: Vec<String>,
+    planting: BTreeSet<String>,
 }
 
 /// What an access token is worth.
@@ -55,7 +56,13 @@ pub enum Refreshed {
 impl Tokens {
     /// Tokens that begin with `name` and live so long; `refresh` is the first refresh token.
     pub fn new(name: &'static str, lifetime_s: i64, refresh: &str) -> Self {
-        let state = State { made: 0, valid: BTreeMap::new(), refresh: refresh.to_owned(), used: Vec::new() };
+        let state = State {
+            made: 0,
+            valid: BTreeMap::new(),
+            refresh: refresh.to_owned(),
+            used: Vec::new(),
+            planting: BTreeSet::new(),
+        };
         Self { name, lifetime_s, state: Mutex::new(state) }
     }
 
@@ -67,6 +74,20 @@ impl Tokens {
     /// A new access token.
     pub fn issue(&self, world: &World) -> String {
         self.with(|state| self.access(state, world))
+    }
+
+    /// A new access token that may write.
+    pub fn issue_planting(&self, world: &World) -> String {
+        self.with(|state| {
+            let access = self.access(state, world);
+            state.planting.insert(access.clone());
+            access
+        })
+    }
+
+    /// Whether an access token may write.
+    pub fn plants(&self, token: &str) -> bool {
+        self.with(|state| state.planting.contains(token))
     }
 
     /// Whether an access token may be used. [`Fault::TokenExpired`] makes it expire early.

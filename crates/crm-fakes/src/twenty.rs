@@ -13,7 +13,7 @@ use crate::shape::{
 };
 use crate::switch::Fault;
 use crate::wire::{Answer, Call, Delivery};
-use crate::{Crm, World};
+use crate::{Crm, World, planting};
 
 /// Most records of a page.
 pub const PAGE_MAX: usize = 60;
@@ -36,6 +36,8 @@ pub struct Twenty {
 impl Twenty {
     /// An API key.
     pub const API_KEY: &'static str = "eyJhbGciOiJIUzI1NiJ9.twenty-key-Hq7";
+    /// The API key whose role may write.
+    pub const PLANT_KEY: &'static str = "eyJhbGciOiJIUzI1NiJ9.twenty-planting-Jr9";
     /// The secret of the webhook.
     pub const WEBHOOK_SECRET: &'static str = "twenty-webhook-secret-Bn5";
 
@@ -170,13 +172,17 @@ impl Twenty {
 
 impl Crm for Twenty {
     fn answer(&self, call: &Call, world: &World) -> Answer {
-        if call.authorization("bearer") != Some(Self::API_KEY) {
+        let plants = call.authorization("bearer") == Some(Self::PLANT_KEY);
+        if call.authorization("bearer") != Some(Self::API_KEY) && !plants {
             let body =
                 json!({"statusCode": 401, "error": "UnauthorizedException", "messages": ["Token invalid."]});
             return Answer::json(401, &body);
         }
         if let Some(page) = page_in_200(world) {
             return page;
+        }
+        if let Some(answer) = plants.then(|| planting::twenty::answer(call, world)).flatten() {
+            return answer;
         }
         match (call.method.as_str(), call.segments().as_slice()) {
             ("GET", ["rest", "people"]) => self.list(call, world),
@@ -198,15 +204,15 @@ impl Crm for Twenty {
     }
 
     fn secrets(&self) -> Vec<String> {
-        vec![Self::API_KEY.to_owned(), Self::WEBHOOK_SECRET.to_owned()]
+        [Self::API_KEY, Self::PLANT_KEY, Self::WEBHOOK_SECRET].map(str::to_owned).to_vec()
     }
 }
 
-fn not_found() -> Answer {
+pub(crate) fn not_found() -> Answer {
     Answer::json(404, &json!({"statusCode": 404, "error": "Not Found", "messages": ["Record not found"]}))
 }
 
-fn bad(message: &str) -> Answer {
+pub(crate) fn bad(message: &str) -> Answer {
     Answer::json(400, &json!({"statusCode": 400, "error": "BadRequestException", "messages": [message]}))
 }
 
@@ -276,14 +282,14 @@ fn condition(one: &Person, field: &str, operator: &str, value: &str) -> bool {
 
 /// The calling code with `+`, and the rest.
 fn split_number(e164: &str) -> (String, String) {
-    let code = ["+420", "+353", "+972", "+49", "+34", "+48", "+33", "+46", "+86", "+62", "+7"];
+    let code = ["+420", "+351", "+353", "+972", "+49", "+34", "+48", "+33", "+46", "+86", "+62", "+7"];
     let found = code
         .iter()
         .find_map(|code| e164.strip_prefix(code).map(|rest| ((*code).to_owned(), rest.to_owned())));
     found.unwrap_or_else(|| (String::new(), e164.to_owned()))
 }
 
-fn company_id(number: u32) -> String {
+pub(crate) fn company_id(number: u32) -> String {
     format!("20202020-171e-4bcc-9cf7-{number:012x}")
 }
 
@@ -321,6 +327,7 @@ fn person(world: &World, one: &Person, employer: Option<&Company>, relations: bo
         "leadScore": marks.count("person.leadScore", number),
         "creditLimit": {"amountMicros": marks.count("person.creditLimit", number), "currencyCode": "EUR"},
     });
+    record = planting::with_own(record, &one.own);
     if relations && let Some(members) = record.as_object_mut() {
         members.insert(
             "company".to_owned(),
@@ -347,6 +354,7 @@ fn company(world: &World, company: &Company, deep: bool) -> Value {
         "idealCustomerProfile": true,
         "accountOwnerId": marks.text("company.accountOwnerId", number),
     });
+    record = planting::with_own(record, &company.own);
     if deep && let Some(members) = record.as_object_mut() {
         members.insert("opportunities".to_owned(), deals(world, number));
     }

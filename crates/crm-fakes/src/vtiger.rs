@@ -12,7 +12,7 @@ use crate::shape::{
 };
 use crate::switch::Fault;
 use crate::wire::{Answer, Call};
-use crate::{Crm, World};
+use crate::{Crm, World, planting};
 
 /// Most rows of an answer.
 pub const ROWS_MAX: usize = 100;
@@ -30,6 +30,11 @@ impl Vtiger {
     /// The user's access key.
     pub const ACCESS_KEY: &'static str = "vt1gerAccessKey9";
 
+    /// The user that plants.
+    pub const PLANT_USER: &'static str = "planter";
+    /// That user's access key.
+    pub const PLANT_KEY: &'static str = "vt1gerPlanterKey3";
+
     /// The id of a person's record: the number of the module, `x`, the number of the record.
     pub fn contact_id(number: u32) -> String {
         format!("12x{}", 300 + number)
@@ -39,8 +44,12 @@ impl Vtiger {
 impl Crm for Vtiger {
     fn answer(&self, call: &Call, world: &World) -> Answer {
         let given = call.authorization("basic").and_then(from_base64);
-        if given != Some(format!("{}:{}", Self::USER, Self::ACCESS_KEY)) {
+        let plants = given == Some(format!("{}:{}", Self::PLANT_USER, Self::PLANT_KEY));
+        if given != Some(format!("{}:{}", Self::USER, Self::ACCESS_KEY)) && !plants {
             return failure("INVALID_USER_CREDENTIALS", "Invalid username or password", 401);
+        }
+        if let Some(answer) = plants.then(|| planting::vtiger::answer(call, world)).flatten() {
+            return answer;
         }
         let answer = match (call.method.as_str(), call.segments().as_slice()) {
             ("GET", ["restapi", "v1", "vtiger", "default", "query"]) => query(call, world),
@@ -69,11 +78,11 @@ impl Crm for Vtiger {
     }
 
     fn secrets(&self) -> Vec<String> {
-        vec![Self::ACCESS_KEY.to_owned()]
+        [Self::ACCESS_KEY, Self::PLANT_KEY].map(str::to_owned).to_vec()
     }
 }
 
-fn failure(code: &str, message: &str, status: u16) -> Answer {
+pub(crate) fn failure(code: &str, message: &str, status: u16) -> Answer {
     Answer::json(status, &json!({"success": false, "error": {"code": code, "message": message}}))
 }
 
@@ -349,17 +358,17 @@ fn contact(world: &World, person: &Person, company: Option<&Company>) -> Value {
         "cf_iban": marks.iban("contact.cf_iban", number),
         "portal": "0",
     });
-    with_deals(world, number, "potentials", record)
+    with_deals(world, number, "potentials", planting::with_own(record, &person.own))
 }
 
-fn account_id(number: u32) -> String {
+pub(crate) fn account_id(number: u32) -> String {
     format!("11x{number}")
 }
 
-fn account(world: &World, company: &Company) -> Value {
+pub(crate) fn account(world: &World, company: &Company) -> Value {
     let marks = &world.marks;
     let number = company.number;
-    json!({
+    let record = json!({
         "id": account_id(number),
         "accountname": company.name,
         "website": company.website(),
@@ -371,7 +380,8 @@ fn account(world: &World, company: &Company) -> Value {
         "rating": marks.text("account.rating", number),
         "assigned_user_id": marks.text("account.assigned_user_id", number),
         "description": marks.text("account.description", number),
-    })
+    });
+    planting::with_own(record, &company.own)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::switch::Fault;
 use crate::times::{iso_at, parse};
 use crate::tokens::{Tokens, Worth};
 use crate::wire::{Answer, Call, Delivery};
-use crate::{Crm, World};
+use crate::{Crm, World, planting};
 
 const PAGE_MAX: usize = 200;
 const FIELDS_MAX: usize = 50;
@@ -68,9 +68,18 @@ impl Default for Zoho {
     }
 }
 
+/// The refresh token of the same client with the scopes for planting.
+pub const PLANT_REFRESH_TOKEN: &str = "1000.zoho-planting-refresh-token.6c";
+
 /// The id of a contact.
 pub fn id(number: u32) -> String {
     format!("4876876000000{:06}", 333_000 + number)
+}
+
+/// The number of the person with that id; 0 if it is none of a person.
+fn person_of(id: &str) -> u32 {
+    let number = id.strip_prefix("4876876000000").and_then(|digits| digits.parse::<u32>().ok());
+    number.and_then(|number| number.checked_sub(333_000)).unwrap_or(0)
 }
 
 /// The id of an account.
@@ -88,6 +97,10 @@ impl Crm for Zoho {
             != Some(Worth::Valid)
         {
             return error(401, "INVALID_TOKEN", "invalid oauth token");
+        }
+        let plants = call.authorization("zoho-oauthtoken").is_some_and(|token| self.tokens.plants(token));
+        if let Some(answer) = plants.then(|| planting::zoho::answer(call, world)).flatten() {
+            return answer;
         }
         match (call.method.as_str(), segments.as_slice()) {
             ("GET", ["crm", "v8", "Contacts"]) => self.list(call, world, Module::Contacts),
@@ -112,7 +125,12 @@ impl Crm for Zoho {
     }
 
     fn secrets(&self) -> Vec<String> {
-        vec![self.client_secret.clone(), self.refresh_token.clone(), self.channel_token.clone()]
+        vec![
+            self.client_secret.clone(),
+            self.refresh_token.clone(),
+            self.channel_token.clone(),
+            PLANT_REFRESH_TOKEN.to_owned(),
+        ]
     }
 }
 
@@ -130,6 +148,9 @@ impl Zoho {
             return Answer::json(200, &json!({ "error": "invalid_client" }));
         }
         let access = match given("grant_type").as_str() {
+            "refresh_token" if given("refresh_token") == PLANT_REFRESH_TOKEN => {
+                Some(self.tokens.issue_planting(world))
+            }
             "refresh_token" => self.tokens.with_lasting(&given("refresh_token"), world),
             _ => None,
         };
@@ -311,7 +332,8 @@ fn cut(record: Map<String, Value>, asked: &[String], world: &World) -> Value {
     let mut value = Value::Object(record.into_iter().filter(|(name, _)| kept(name)).collect());
     value["$currency_symbol"] = json!("€");
     if world.switch.take(Fault::EmbedDeals) {
-        value["Deals"] = json!([deal(&number, world)]);
+        let made = world.shelf.about(person_of(&number)).into_iter().map(|made| Value::Object(made.body));
+        value["Deals"] = std::iter::once(deal(&number, world)).chain(made).collect();
     }
     value
 }
@@ -387,7 +409,7 @@ fn contact(person: &Person, company: Option<&Company>, world: &World) -> Map<Str
     let marks = &world.marks;
     let number = person.number;
     let typed = |phone: Option<&Phone>| phone.map(|phone| phone.typed.clone());
-    members(json!({
+    let record = json!({
         "id": id(number),
         "Full_Name": person.full_name(),
         "First_Name": person.first_name,
@@ -416,13 +438,14 @@ fn contact(person: &Person, company: Option<&Company>, world: &World) -> Map<Str
         },
         "Tag": [{ "name": marks.text("Contacts.Tag", number), "id": "9", "color_code": "#fff" }],
         "$editable": true,
-    }))
+    });
+    members(planting::with_own(record, &person.own))
 }
 
 fn account(company: &Company, world: &World) -> Map<String, Value> {
     let marks = &world.marks;
     let number = company.number;
-    members(json!({
+    let record = json!({
         "id": account_id(number),
         "Account_Name": company.name,
         "Website": company.website(),
@@ -437,7 +460,8 @@ fn account(company: &Company, world: &World) -> Map<String, Value> {
         "Ownership": marks.text("Accounts.Ownership", number),
         "Owner": { "name": marks.text("Accounts.Owner", number), "id": "487687600000000001" },
         "$editable": true,
-    }))
+    });
+    members(planting::with_own(record, &company.own))
 }
 
 fn deal(of: &str, world: &World) -> Value {

@@ -39,6 +39,9 @@ pub(crate) struct ProveCommand {
     /// File with the key that may make and remove records; another key than the bridge's
     #[arg(long, value_name = "FILE", requires = "sandbox")]
     plant_key_file: Option<PathBuf>,
+    /// What differs for that key from [crm.settings], such as the login of its user: NAME=VALUE, as often as needed
+    #[arg(long, value_name = "NAME=VALUE", requires = "plant_key_file")]
+    plant_setting: Vec<String>,
     /// Where the report goes: report.json, report.html and, with a key, report.json.sig
     #[arg(long, value_name = "FOLDER", default_value = "proof")]
     out: PathBuf,
@@ -136,7 +139,7 @@ async fn go(config: &Config, config_file: Option<&Path>, command: &ProveCommand)
             ready.host
         );
     }
-    let planter = planter(&ready, key_file)?;
+    let planter = planter(&ready, key_file, &command.plant_setting)?;
     if command.clean_up {
         return finish(&ready, command, &planter).await;
     }
@@ -158,10 +161,11 @@ async fn policy_text(config: &Config) -> Result<String> {
         .context("no policy has come into force yet; see `crm-bridge policy activate`")
 }
 
-fn planter(ready: &Ready<'_>, key_file: &Path) -> Result<Planter> {
+fn planter(ready: &Ready<'_>, key_file: &Path, settings: &[String]) -> Result<Planter> {
     let key = token::read_key_file(key_file)?;
     let key = Secret::new(key.expose().trim());
-    if ready.config.crm_secret().is_ok_and(|bridge| bridge.expose() == key.expose()) {
+    let name = ready.profile.plant.as_ref().and_then(|plant| plant.key.as_deref());
+    if ready.config.crm_secret_named(name).is_ok_and(|bridge| bridge.expose() == key.expose()) {
         bail!(
             "{} holds the bridge's own key: planting takes another one, and the bridge's key should not be able to write at all",
             key_file.display()
@@ -171,7 +175,13 @@ fn planter(ready: &Ready<'_>, key_file: &Path) -> Result<Planter> {
     let counts = BridgeMetrics::new(&metrics);
     let (clock, ids) = (&ready.clock, &ready.ids);
     let around = Around { clock, ids, metrics: &metrics, counts: &counts, database: None };
-    Ok(start::planter(ready.config, &ready.profile, key, &around)?)
+    let mut config = ready.config.clone();
+    for setting in settings {
+        let (name, value) =
+            setting.split_once('=').with_context(|| format!("--plant-setting {setting}: say NAME=VALUE"))?;
+        config.crm.settings.insert(name.to_owned(), value.to_owned());
+    }
+    Ok(start::planter(&config, &ready.profile, key, &around)?)
 }
 
 fn new_markers(ready: &Ready<'_>, file: &Path) -> Result<u8> {

@@ -60,6 +60,7 @@ fn of_person(world: &World, person: &Person, company: Option<&Company>, mobile: 
     if mobile {
         merge(&mut record, json!({"mobile": text(person.mobile().map(|phone| phone.e164.as_str()))}));
     }
+    merge(&mut record, Value::Object(person.own.clone()));
     with_deals(world, person.number, "opportunities", record)
 }
 
@@ -93,6 +94,7 @@ fn of_company(world: &World, company: &Company) -> Value {
         "write_date": space_time(company.updated),
     });
     merge(&mut record, own);
+    merge(&mut record, Value::Object(company.own.clone()));
     record
 }
 
@@ -121,6 +123,7 @@ fn sales_side(world: &World, id: u32) -> Value {
         "comment": format!("<p>pays late, {}</p>", word("comment")),
         "signup_token": word("signup_token"),
         "vat": word("vat"),
+        "company_registry": word("company_registry"),
     })
 }
 

@@ -8,6 +8,7 @@ mod names;
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use names::{FIRMS, NAMES, TITLES};
+use serde_json::{Map, Value};
 
 /// Shares the address of [`TWIN_OF`].
 pub const TWIN: u32 = 38;
@@ -61,12 +62,14 @@ pub struct Person {
     pub updated: Timestamp,
     /// Whether it is gone, and how.
     pub gone: Option<Gone>,
+    /// What only this CRM was told of them, by its own names.
+    pub own: Map<String, Value>,
 }
 
 impl Person {
     /// Given and family name.
     pub fn full_name(&self) -> String {
-        format!("{} {}", self.first_name, self.last_name)
+        format!("{} {}", self.first_name, self.last_name).trim().to_owned()
     }
 
     /// The main address.
@@ -137,6 +140,8 @@ pub struct Company {
     pub created: Timestamp,
     /// When it was last changed.
     pub updated: Timestamp,
+    /// What only this CRM was told of it, by its own names.
+    pub own: Map<String, Value>,
 }
 
 impl Phone {
@@ -261,6 +266,7 @@ fn company(number: u32) -> Company {
         support_until: support_until(number),
         created,
         updated: created + (i64::from(number) * 24).hours(),
+        own: Map::new(),
     }
 }
 
@@ -304,6 +310,7 @@ fn person(number: u32, companies: &[Company]) -> Person {
         created,
         updated,
         gone: None,
+        own: Map::new(),
     }
 }
 

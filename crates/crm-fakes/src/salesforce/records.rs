@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::World;
 use crate::people::{Company, Gone, People, Person, Phone};
+use crate::{World, planting};
 
 /// The id of a contact: 18 characters.
 pub fn id(number: u32) -> String {
@@ -191,12 +191,14 @@ impl Record {
 
     pub(super) fn opportunities(&self, world: &World, api: &str) -> Value {
         let marks = &world.marks;
-        json!({ "totalSize": 1, "done": true, "records": [{
+        let mut records = vec![json!({
             "attributes": attributes("Opportunity", &format!("006gK{:010}QAB", self.number), api),
             "Name": marks.text("Opportunity.Name", self.number),
             "Amount": marks.money("Opportunity.Amount", self.number),
             "StageName": marks.text("Opportunity.StageName", self.number),
-        }] })
+        })];
+        records.extend(world.shelf.about(self.number).into_iter().map(|made| Value::Object(made.body)));
+        json!({ "totalSize": records.len(), "done": true, "records": records })
     }
 }
 
@@ -259,7 +261,7 @@ fn contact(person: &Person, people: &People, world: &World) -> Record {
         number,
         updated: person.updated,
         gone: person.gone,
-        fields: members(fields),
+        fields: members(planting::with_own(fields, &person.own)),
         account: company.map(|company| account(company, world).fields),
         owner: Some(members(owner)),
     }
@@ -292,7 +294,7 @@ fn account(company: &Company, world: &World) -> Record {
         number,
         updated: company.updated,
         gone: None,
-        fields: members(fields),
+        fields: members(planting::with_own(fields, &company.own)),
         account: None,
         owner: None,
     }

@@ -41,15 +41,7 @@ impl Marker {
     /// The value in all spellings, each with the name of the way.
     #[must_use]
     pub fn spellings(&self) -> Vec<(&'static str, Vec<u8>)> {
-        let kind = match self.kind {
-            MarkerKind::Amount => "amount",
-            MarkerKind::Iban => "iban",
-            MarkerKind::Phone => "phone",
-            // The end of an address may be shown under a mask.
-            MarkerKind::Email => "email",
-            MarkerKind::Text | MarkerKind::Name => "text",
-        };
-        written(kind, &self.value)
+        spellings(self.kind, &self.value)
     }
 
     /// By which the report names the value without saying it.
@@ -57,6 +49,20 @@ impl Marker {
     pub fn digest(&self) -> String {
         Sha256::digest(self.value.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+/// A value of that kind in all spellings, each with the name of the way.
+#[must_use]
+pub fn spellings(kind: MarkerKind, value: &str) -> Vec<(&'static str, Vec<u8>)> {
+    let kind = match kind {
+        MarkerKind::Amount => "amount",
+        MarkerKind::Iban => "iban",
+        MarkerKind::Phone => "phone",
+        // The end of an address may be shown under a mask.
+        MarkerKind::Email => "email",
+        MarkerKind::Text | MarkerKind::Name => "text",
+    };
+    written(kind, value)
 }
 
 /// Fresh values for everything that a profile plants.

@@ -147,7 +147,7 @@ pub async fn prove(order: &Order<'_>, way: &Way<'_>) -> Result<Report, ProveErro
         (order.say)(&format!("the record \"{}\" (id {id}) is still in the CRM: {}", left.record, left.why));
     }
     let seen = ran?;
-    let by = if matches!(way, Way::Planter(_)) { "by the program" } else { "by hand" };
+    let by = if matches!(way, Way::Planter(_)) { write_up::PLANTED_BY_PROGRAM } else { "by hand" };
     Ok(write_up::written(order, &markers, seen, left, by, began_at.to_string()))
 }
 

@@ -6,14 +6,17 @@ use marker_search::{Pattern, Searcher};
 
 use super::ProveError;
 use super::journal::{Content, Journal};
-use super::markers::{Marker, by_name};
+use super::markers::{Marker, by_name, spellings};
 use super::report::Left;
-use crate::connector::plant::{PlantValues, Planter};
-use crate::connector::profile::plant::{Plant, PlantRecord};
+use crate::connector::plant::{PlantValues, Planter, lies_in_the_bin};
+use crate::connector::profile::plant::{MarkerKind, Plant, PlantRecord};
 use crate::connector::trouble::Trouble;
 
 /// How often a removal is tried; a CRM may need what hangs on a record to be gone first.
 const REMOVALS_MAX: usize = 3;
+
+/// The digits of a number that no other marker has.
+const LOCAL_DIGITS: usize = 8;
 
 /// What stands in the CRM now.
 pub(super) struct Planted {
@@ -69,15 +72,11 @@ impl Planted {
                     if !may_have_been_made(trouble) {
                         self.journal.gone(&record.name)?;
                     }
-                    return Err(ProveError::new(format!(
-                        "the record \"{}\" could not be made in the CRM ({}). {} Needed rights: {}",
-                        record.name,
-                        trouble.as_str(),
-                        trouble.sentence(),
-                        plant.rights
-                    )));
+                    return Err(not_made(record, trouble, "made in the CRM", plant));
                 }
             }
+            let linked = planter.link(record, &self.values).await;
+            linked.map_err(|trouble| not_made(record, trouble, "linked as [plant] says", plant))?;
         }
         Ok(())
     }
@@ -106,8 +105,13 @@ impl Planted {
             served.push(b'\n');
         }
         let is_served = |marker: &Marker| {
-            let patterns =
-                marker.spellings().into_iter().map(|(how, bytes)| Pattern { bytes, means: how.to_owned() });
+            let mut spellings = marker.spellings();
+            if marker.kind == MarkerKind::Phone {
+                // Some keep the country apart.
+                let digits = marker.value.chars().rev().take(LOCAL_DIGITS).collect::<Vec<_>>();
+                spellings.push(("local part", digits.into_iter().rev().collect::<String>().into_bytes()));
+            }
+            let patterns = spellings.into_iter().map(|(how, bytes)| Pattern { bytes, means: how.to_owned() });
             !Searcher::new(patterns.collect()).find("", &served).is_empty()
         };
         Ok(asked.then(|| markers.iter().map(is_served).collect()))
@@ -129,7 +133,7 @@ impl Planted {
             for (name, id) in names {
                 let record = plant.record.iter().find(|record| record.name == name);
                 let outcome = match (record, &id) {
-                    (Some(record), Some(_)) => self.remove_one(planter, record).await,
+                    (Some(record), Some(_)) => self.remove_one(planter, plant, record).await,
                     (None, _) => Err("the profile has no such record any more".to_owned()),
                     (_, None) => {
                         Err("whether it was made is not known; look for it by the markers in journal.json"
@@ -150,16 +154,40 @@ impl Planted {
         left
     }
 
-    async fn remove_one(&self, planter: &Planter, record: &PlantRecord) -> Result<(), String> {
+    async fn remove_one(&self, planter: &Planter, plant: &Plant, record: &PlantRecord) -> Result<(), String> {
         let sentence = |trouble: Trouble| trouble.sentence().to_owned();
         planter.remove(record, &self.values).await.map_err(sentence)?;
         let Some(read) = &record.read else { return Ok(()) };
-        // That it is gone is seen, not believed; an answer that is an error is no record.
+        // That it is gone is seen, not believed; an answer that is an error is no record, nor is an empty list.
         match planter.read(read.operation(), &self.values).await {
-            Ok(Some(_)) => Err("the CRM said that it is removed, and still serves it".to_owned()),
+            Ok(Some(body)) if self.serves(plant, record, &body) && !lies_in_the_bin(&body, record) => {
+                Err("the CRM said that it is removed, and still serves it".to_owned())
+            }
             _ => Ok(()),
         }
     }
+
+    /// Whether anything that was written into the record is in the answer, in whatever spelling.
+    fn serves(&self, plant: &Plant, record: &PlantRecord, body: &[u8]) -> bool {
+        let values = record.markers().filter_map(|name| {
+            let kind = plant.markers.get(name)?.kind;
+            Some(spellings(kind, self.values.markers.get(name)?))
+        });
+        let patterns: Vec<Pattern> =
+            values.flatten().map(|(how, bytes)| Pattern { bytes, means: how.to_owned() }).collect();
+        // Of what has no marker in it, any answer is one too many.
+        patterns.is_empty() || !Searcher::new(patterns).find("", body).is_empty()
+    }
+}
+
+fn not_made(record: &PlantRecord, trouble: Trouble, what: &str, plant: &Plant) -> ProveError {
+    ProveError::new(format!(
+        "the record \"{}\" could not be {what} ({}). {} Needed rights: {}",
+        record.name,
+        trouble.as_str(),
+        trouble.sentence(),
+        plant.rights
+    ))
 }
 
 fn may_have_been_made(trouble: Trouble) -> bool {

@@ -9,6 +9,9 @@ use super::{Order, Seen};
 use crate::policy::view::{Access, access};
 use crate::policy::{Language, Policy, Role};
 
+/// How the report says that the records were made by this program.
+pub(super) const PLANTED_BY_PROGRAM: &str = "by the program";
+
 /// The report of a run.
 pub(super) fn written(
     order: &Order<'_>,
@@ -26,6 +29,14 @@ pub(super) fn written(
     seen.controls.extend(look::looking_works(markers, policy, &seen.places));
     if !left.is_empty() {
         seen.not("the removal of everything that was planted", "see \"Still in the CRM\"");
+    }
+    for record in order.profile.plant.iter().flat_map(|plant| &plant.record) {
+        if let Some(why) = record.stays.as_ref().filter(|_| planted == PLANTED_BY_PROGRAM) {
+            seen.not(
+                &format!("the removal of the record \"{}\", which was emptied instead", record.name),
+                why,
+            );
+        }
     }
     seen.not(
         "activities written to the CRM",

@@ -161,6 +161,24 @@ fn written(time: Written) -> Filling {
     }
 }
 
+/// Digits, a point and digits, as JSON writes such a number.
+fn is_decimal(text: &str) -> bool {
+    let digits =
+        |text: &str| (1..=12).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    let parts = text.split_once('.');
+    parts.is_some_and(|(whole, rest)| {
+        digits(whole) && digits(rest) && (whole == "0" || !whole.starts_with('0'))
+    })
+}
+
+/// `12345678.91` as `12345678910000`.
+fn micros(text: &str) -> Result<Zeroizing<String>, Unaskable> {
+    let (whole, rest) = text.split_once('.').ok_or(Unaskable)?;
+    let whole = if whole == "0" { "" } else { whole };
+    let digits = Zeroizing::new(format!("{whole}{rest:0<6}"));
+    if rest.len() <= 6 && !digits.starts_with('0') { Ok(digits) } else { Err(Unaskable) }
+}
+
 /// Writes templates with these fillings.
 pub(in crate::connector) struct Pen<'a> {
     pub(in crate::connector) fillings: &'a Fillings,
@@ -320,7 +338,9 @@ impl<'a> Pen<'a> {
             template.only_hole().filter(|hole| matches!(hole.escape, None | Some(Escape::Plain)))
         else {
             let text = self.text(template)?;
-            let is_number = template.only_hole().is_some_and(|hole| hole.escape == Some(Escape::Number));
+            let is_number = template.only_hole().is_some_and(|hole| {
+                matches!(hole.escape, Some(Escape::Number | Escape::Decimal | Escape::Micros))
+            });
             match &text {
                 Some(digits) if is_number => out.push_str(digits),
                 Some(text) => out.push_str(&quoted(text)?),
@@ -407,6 +427,9 @@ impl<'a> Pen<'a> {
                     Err(Unaskable)
                 }
             }
+            Some(Escape::Decimal) if is_decimal(&text) => Ok(Some(text)),
+            Some(Escape::Micros) if is_decimal(&text) => micros(&text).map(Some),
+            Some(Escape::Decimal | Escape::Micros) => Err(Unaskable),
             Some(Escape::Dolibarr) => {
                 let harmless = |c: char| c.is_alphanumeric() || "@._-+' ".contains(c);
                 if text.chars().all(harmless) {

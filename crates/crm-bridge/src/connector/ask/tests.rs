@@ -255,3 +255,19 @@ fn a_number_stands_in_json_as_a_number_and_what_is_none_stands_nowhere() {
         assert_eq!(written(value), None, "{value}");
     }
 }
+
+#[test]
+fn an_amount_of_the_proof_stands_in_json_as_a_number_or_nowhere() {
+    type Trees = std::collections::BTreeMap<String, crate::connector::profile::operation::Tree>;
+    let trees: Trees =
+        toml::from_str("a = [\"{marker.x:decimal}\", \"{marker.x:micros}\", \"{marker.x}\"]").unwrap();
+    let written = |value: &str| {
+        let markers = [("x".to_owned(), value.to_owned())].into();
+        let fillings = Fillings { markers, ..Fillings::default() };
+        Pen::plain(&fillings).json(&trees["a"]).ok().flatten().map(|text| text.to_string())
+    };
+    assert_eq!(written("12345678.91").as_deref(), Some("[12345678.91,12345678910000,\"12345678.91\"]"));
+    for value in ["1", "1.", ".5", "01.5", "1e5.0", "1.5 or 1", "-1.5", "1.1234567", ""] {
+        assert_eq!(written(value), None, "{value}");
+    }
+}

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::Flagged;
 use super::answer::Answer;
 use super::operation::{Body, Method, Operation, Parameter, Path, Tree};
-use super::template::Template;
+use super::template::{HoleName, Template};
 use crate::connector::pointer::Pointer;
 
 /// Table `[plant]`.
@@ -16,6 +17,10 @@ use crate::connector::pointer::Pointer;
 pub struct Plant {
     /// Which rights the key for planting needs.
     pub rights: String,
+    /// Which of the secrets by name the key for planting stands for; without it, the secret.
+    pub key: Option<String>,
+    /// The headers in which the key for planting goes, if not as `[auth]` says; for a CRM whose tokens are used up by use.
+    pub headers: Option<BTreeMap<String, Template>>,
     /// Values that are made anew for each run, by name.
     pub markers: BTreeMap<String, PlantMarker>,
     /// What is made, in this order; removed in the opposite one.
@@ -85,12 +90,19 @@ pub struct PlantRecord {
     /// Where the new id is in the answer.
     #[serde(default = "at_id")]
     pub id: Pointer,
+    /// What is to be done once it is made, in this order, such as linking it to another record.
+    #[serde(default)]
+    pub link: Vec<Write>,
     /// Shows it with everything, to be sure that the CRM serves the markers.
     pub read: Option<Write>,
+    /// What says in the answer of `read` that it lies in the CRM's bin.
+    pub deleted: Option<Flagged>,
     /// What has to be done before it can be taken out, such as cancelling.
     pub close: Option<Write>,
     /// Takes it out again.
     pub remove: Write,
+    /// Why the CRM can't be told to take it out; `remove` then empties it, and the report says so.
+    pub stays: Option<String>,
     /// By which markers this person is looked up; a record without is no person.
     pub look_up: Option<LookUp>,
 }
@@ -175,6 +187,17 @@ impl TryFrom<WriteTable> for Write {
     }
 }
 
+impl PlantRecord {
+    /// The markers that are written into it.
+    pub fn markers(&self) -> impl Iterator<Item = &str> {
+        let writes = std::iter::once(&self.make).chain(&self.link);
+        writes.flat_map(|write| write.operation().holes()).filter_map(|hole| match &hole.name {
+            HoleName::Marker(name) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+}
+
 impl Plant {
     /// All requests with their place below `plant`.
     #[must_use]
@@ -182,6 +205,9 @@ impl Plant {
         let mut all = Vec::new();
         for (position, record) in self.record.iter().enumerate() {
             all.push((format!("plant.record.{position}.make"), record.make.operation()));
+            for (number, link) in record.link.iter().enumerate() {
+                all.push((format!("plant.record.{position}.link.{number}"), link.operation()));
+            }
             all.extend(
                 record.read.iter().map(|read| (format!("plant.record.{position}.read"), read.operation())),
             );

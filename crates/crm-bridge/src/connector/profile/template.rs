@@ -122,6 +122,10 @@ pub enum Escape {
     Quoted,
     /// A whole number, as number in JSON; anything else is not sent.
     Number,
+    /// A number with decimals, as number in JSON; for amounts of `[plant]` only, since nothing else has any.
+    Decimal,
+    /// The same in millionths, as whole number, for CRMs that keep money so.
+    Micros,
     /// With `&lt;` for `<` and so on, for notes that a CRM shows as HTML.
     Html,
     /// As it is; only where the hole is the whole parameter.
@@ -142,6 +146,8 @@ const ESCAPES: &[(&str, Escape)] = &[
     ("dolibarr", Escape::Dolibarr),
     ("quoted", Escape::Quoted),
     ("number", Escape::Number),
+    ("decimal", Escape::Decimal),
+    ("micros", Escape::Micros),
     ("html", Escape::Html),
     ("plain", Escape::Plain),
     ("comma", Escape::Comma),

@@ -215,6 +215,31 @@ fn a_slip_in_plant_is_named_and_what_to_do() {
         ("{ email = \"email\", phone = \"phone\" }", "{ email = \"phone\" }", "a marker of kind \"email\""),
         ("post = \"/api/v1/owners\"", "delete = \"/api/v1/owners\"", "made by `post` or `put`"),
         ("name   = \"note\"", "name   = \"deal\"", "two records have this name"),
+        (
+            "remove = { delete = \"/api/v1/deals/",
+            "stays = \"no API\"\nremove = { delete = \"/api/v1/deals/",
+            "a record that stays is emptied",
+        ),
+        (
+            "name   = \"deal\"",
+            "name   = \"deal\"\ndeleted = { at = \"/gone\", is = true }",
+            "and there is no `read`",
+        ),
+        (
+            "name   = \"deal\"",
+            "name   = \"deal\"\nlink = [{ get = \"/api/v1/deals/{made.deal}\" }]",
+            "is a `post`, `put` or `patch`",
+        ),
+        (
+            "name   = \"deal\"",
+            "name   = \"deal\"\nlink = [{ post = \"/api/v1/deals/{made.note}\" }]",
+            "no record of that name is made before",
+        ),
+        ("[plant]", "[plant]\nkey = \"writing\"", "has no secret of this name"),
+        ("[plant]", "[plant]\nheaders = { X-Key = \"k\" }", "`{secret}` stands nowhere"),
+        ("[plant]", "[plant]\nheaders = { Host = \"{secret}\" }", "this header can't be set"),
+        ("[plant]", "[plant]\nheaders = { X-Key = \"{secret}{marker.note}\" }", "here stand `{secret}`"),
+        ("email = \"{value}\"", "email = \"{value:decimal}\"", "belong to an amount of [plant]"),
     ] {
         let text = BUILT_IN[0].1.replacen(right, wrong, 1);
         assert_ne!(text, BUILT_IN[0].1, "{right} does not stand in the profile");
@@ -233,7 +258,7 @@ fn no_operation_of_the_server_plants() {
             assert!(matches!(operation.method.as_str(), "GET" | "POST"));
         }
     }
-    assert!(BUILT_IN.iter().filter(|(_, text)| Profile::load(text).unwrap().plant.is_some()).count() >= 2);
+    assert!(BUILT_IN.iter().filter(|(_, text)| Profile::load(text).unwrap().plant.is_some()).count() >= 17);
 }
 
 #[test]

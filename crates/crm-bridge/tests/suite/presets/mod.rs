@@ -17,6 +17,7 @@ mod hooks;
 mod hubspot;
 mod odoo;
 mod pipedrive;
+mod proving;
 mod renewed;
 mod salesforce;
 mod shifting;

@@ -350,6 +350,10 @@ impl Checker<'_> {
             HoleName::Hook(_) | HoleName::Setting(_) | HoleName::Secret(_) | HoleName::Token
         );
         ok(purpose != Purpose::Renew || of_renewal, "a renewal names no record and asks for none")?;
+        let of_amounts = matches!(hole.escape, Some(Escape::Decimal | Escape::Micros));
+        if of_amounts && !matches!(hole.name, HoleName::Marker(_)) {
+            return Err("`:decimal` and `:micros` belong to an amount of [plant]".to_owned());
+        }
         match &hole.name {
             HoleName::Setting(name) => {
                 ok(

@@ -4,7 +4,7 @@ use super::Checker;
 use crate::connector::profile::Purpose;
 use crate::connector::profile::operation::Method;
 use crate::connector::profile::plant::{MarkerKind, Plant, PlantRecord, Write};
-use crate::connector::profile::template::{Hole, HoleName};
+use crate::connector::profile::template::{Hole, HoleName, Template};
 
 impl Checker<'_> {
     pub(super) fn plant(&mut self) {
@@ -21,6 +21,7 @@ impl Checker<'_> {
             "plant.record",
             "one record is a person: give it `look_up = { email = \"…\" }`",
         );
+        self.key_of_plant(plant);
         self.markers_of_plant(plant);
         for (position, record) in plant.record.iter().enumerate() {
             self.record_of_plant(plant, position, record);
@@ -32,6 +33,31 @@ impl Checker<'_> {
             for (spot, template) in operation.templates() {
                 self.template(Purpose::Plant, &place, spot, template);
             }
+        }
+    }
+
+    /// How the key for planting is sent.
+    fn key_of_plant(&mut self, plant: &Plant) {
+        let known =
+            plant.key.as_ref().is_none_or(|name| self.profile.secret_names().contains(&Some(name.clone())));
+        self.require(known, "plant.key", "[auth] has no secret of this name");
+        let Some(headers) = &plant.headers else { return };
+        let place = "plant.headers";
+        self.require(plant.key.is_none(), place, "`key` belongs to [auth]; these headers take its place");
+        let holes: Vec<&Hole> = headers.values().flat_map(Template::holes).collect();
+        let has_key = holes.iter().any(|hole| hole.name == HoleName::Secret(None));
+        self.require(has_key, place, "`{secret}` stands nowhere: that is the key for planting");
+        let known = |hole: &Hole| match &hole.name {
+            HoleName::Secret(None) => true,
+            HoleName::Setting(name) => self.profile.settings.contains_key(name),
+            _ => false,
+        };
+        let strange = holes.iter().find(|hole| !known(hole)).map(|hole| hole.name.to_string());
+        if let Some(name) = strange {
+            self.fault(place, format!("`{{{name}}}`: here stand `{{secret}}` and what is in [settings]"));
+        }
+        for name in headers.keys() {
+            self.header_name(place, name);
         }
     }
 
@@ -100,10 +126,12 @@ impl Checker<'_> {
             let message = format!("`{{{own}}}` must stand here: which record is it?");
             self.require(names_it, &format!("{place}.{what}"), &message);
         }
+        self.ways_out(&place, record);
         let is_made = |name: &String| *name == record.name || earlier.iter().any(|other| other.name == *name);
+        let links = record.link.iter().map(Write::operation);
         let all = [Some(record.make.operation()), read.as_ref(), close.as_ref(), Some(removal)];
         let holes: Vec<Hole> =
-            all.into_iter().flatten().flat_map(|operation| operation.holes().cloned()).collect();
+            all.into_iter().flatten().chain(links).flat_map(|operation| operation.holes().cloned()).collect();
         for hole in holes {
             if let HoleName::Made(name) = &hole.name
                 && !is_made(name)
@@ -120,6 +148,30 @@ impl Checker<'_> {
         let sound = is(&look_up.email, MarkerKind::Email)
             && look_up.phone.as_ref().is_none_or(|phone| is(phone, MarkerKind::Phone));
         self.require(sound, &format!("{place}.look_up"), message);
+    }
+
+    /// What is done to a record after it was made, and how it goes.
+    fn ways_out(&mut self, place: &str, record: &PlantRecord) {
+        for (number, link) in record.link.iter().enumerate() {
+            let writes = !matches!(link.operation().method, Method::Get | Method::Delete);
+            let message = "what is done once a record is made is a `post`, `put` or `patch`";
+            self.require(writes, &format!("{place}.link.{number}"), message);
+        }
+        let read_tells = record.deleted.is_none() || record.read.is_some();
+        self.require(
+            read_tells,
+            &format!("{place}.deleted"),
+            "this is looked up in the answer of `read`, and there is no `read`",
+        );
+        let Some(why) = &record.stays else { return };
+        self.require(!why.trim().is_empty(), &format!("{place}.stays"), "say why the CRM can't take it out");
+        let empties = matches!(record.remove.operation().method, Method::Post | Method::Put | Method::Patch);
+        let seen = empties && record.read.is_some();
+        self.require(
+            seen,
+            &format!("{place}.stays"),
+            "a record that stays is emptied by `remove` (`patch`, `put` or `post`), and `read` shows that it is empty",
+        );
     }
 
     /// Whether a marker or the id of a made record may stand there.
