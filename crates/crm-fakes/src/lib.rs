@@ -242,6 +242,22 @@ impl<C> Running<C> {
         self.world.read(|people| people.company_of(people.person(number)?).cloned())
     }
 
+    /// Changes a company, which counts as changed now; its people do not.
+    pub fn change_company(&self, number: u32, change: impl FnOnce(&mut Company)) {
+        let now = self.world.now();
+        self.world.write(|people| {
+            if let Some(company) = people.companies.iter_mut().find(|company| company.number == number) {
+                change(company);
+                company.updated = now;
+            }
+        });
+    }
+
+    /// Changes a person without that counting as a change, as where what is changed lies in a table of its own.
+    pub fn change_unseen(&self, number: u32, change: impl FnOnce(&mut Person)) {
+        self.world.write(|people| people.person_mut(number).map(change));
+    }
+
     /// Changes a person, which counts as changed now.
     pub fn change(&self, number: u32, change: impl FnOnce(&mut Person)) {
         let now = self.world.now();

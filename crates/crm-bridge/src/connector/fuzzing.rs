@@ -92,8 +92,8 @@ pub fn answer(bytes: &[u8]) {
 
 /// What a record promises whatever was sent.
 fn promised(policy: &Policy, record: &Record) {
-    let ids = [&record.id, &record.merged_into, &record.company_id, &record.parent];
-    for id in ids.into_iter().flatten().chain(&record.merged_from) {
+    let ids = [&record.id, &record.merged_into, &record.company_id];
+    for id in ids.into_iter().flatten().chain(&record.merged_from).chain(&record.parents) {
         let leads_elsewhere = id == "." || id == ".." || id.contains(['/', '\\', '?', '#', '%']);
         assert!(!leads_elsewhere && !id.chars().any(char::is_control), "an id that is one segment of a path");
     }

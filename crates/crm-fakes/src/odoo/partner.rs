@@ -10,7 +10,13 @@ use crate::shape::{space_time, with_deals};
 /// Everybody who is there, then the companies. Version 19 has no `mobile` any more.
 pub(super) fn all(world: &World, people: &People, mobile: bool) -> Vec<Value> {
     let persons = people.living().map(|person| of_person(world, person, people.company_of(person), mobile));
-    let companies = people.companies.iter().map(|company| of_company(world, company));
+    let companies = people.companies.iter().map(|company| {
+        let contacts = people.living().filter(|person| person.company == Some(company.number));
+        let contacts: Vec<u32> = contacts.map(|person| partner_id(person.number)).collect();
+        let mut record = of_company(world, company);
+        record["child_ids"] = json!(contacts);
+        record
+    });
     persons.chain(companies).collect()
 }
 
@@ -49,6 +55,7 @@ fn of_person(world: &World, person: &Person, company: Option<&Company>, mobile: 
         "city": person.city,
         "country_id": [57 + person.number % 9, person.country_name],
         "parent_id": parent,
+        "child_ids": [],
         "commercial_company_name": text(company.map(|company| company.name.as_str())),
         "website": text(company.map(|company| company.website()).as_deref()),
         "x_service_level": person.service_level,

@@ -64,7 +64,7 @@ impl Run<'_> {
             let question = move |since, mark| Question::Children { feed, since, mark };
             let Some(mut news) = self.begin_news(&format!("child {feed}")).await? else { continue };
             while let Some(found) = self.next_news(&mut news, question).await? {
-                let parents = found.records.iter().filter_map(|child| child.parent.clone());
+                let parents = found.records.iter().flat_map(|child| child.parents.clone());
                 self.fetch_again(parents.collect()).await?;
                 self.dealt_with(&mut news, &found).await?;
             }

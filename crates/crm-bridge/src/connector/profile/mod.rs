@@ -275,7 +275,10 @@ pub struct Child {
     /// Where the time of the last change is.
     pub updated_at: Option<Pointer>,
     /// Where the id of the person is.
-    pub parent: Pointer,
+    pub parent: Option<Pointer>,
+    /// Where the ids of several persons are: what hangs on one record of this kind.
+    #[serde(default)]
+    pub parents: Sources,
 }
 
 /// Table `[company]`.

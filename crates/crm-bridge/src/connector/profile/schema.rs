@@ -342,8 +342,9 @@ const TABLES: &[Table] = &[
             ("id", Is("pointer"), "Where the id is"),
             ("updated_at", Is("pointer"), "Where the time of the last change is"),
             ("parent", Is("pointer"), "Where the id of the person is"),
+            ("parents", Is("sources"), "Where the ids of several people are, instead"),
         ],
-        &["name", "changed", "id", "parent"],
+        &["name", "changed", "id"],
     ),
     ("flagged", &[("at", Is("pointer"), "The member"), ("is", Is("literal"), "Its value")], &["at", "is"]),
     (

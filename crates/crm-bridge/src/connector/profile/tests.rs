@@ -250,6 +250,15 @@ fn a_slip_in_plant_is_named_and_what_to_do() {
 }
 
 #[test]
+fn a_child_names_one_person_or_several() {
+    let (_, tryton) = BUILT_IN.iter().find(|(name, _)| *name == "tryton").unwrap();
+    for wrong in ["", "parent = \"/party\"\nparents = \"/parties\""] {
+        let errors = errors(&tryton.replace("parent     = \"/party\"", wrong));
+        assert!(errors.iter().any(|error| error.contains("in `parents`")), "{errors:?}");
+    }
+}
+
+#[test]
 fn no_operation_of_the_server_plants() {
     for (_, text) in BUILT_IN {
         let profile = Profile::load(text).unwrap();

@@ -124,7 +124,10 @@ impl Plan {
         let mut builder = Builder::new(profile, limits);
         builder.want_member(&child.id, Target::Id);
         builder.want_member_if(child.updated_at.as_ref(), Target::UpdatedAt);
-        builder.want_link(&child.parent, Target::Parent);
+        if let Some(parent) = &child.parent {
+            builder.want_link(parent, Target::Parent);
+        }
+        builder.want_all(&Pointer::default(), &child.parents, Target::Parents);
         builder.finish()
     }
 

@@ -28,6 +28,8 @@ pub(super) enum Target {
     Company,
     /// The id of the person that a child belongs to.
     Parent,
+    /// The ids of those who hang on a child.
+    Parents,
     Email,
     Phone,
     /// Position of the field in the policy.
@@ -74,8 +76,8 @@ pub struct Record {
     pub merged_from: Vec<String>,
     /// The id of its company, where that is a record of its own.
     pub company_id: Option<String>,
-    /// For a record of a child feed: the id of the person it belongs to.
-    pub parent: Option<String>,
+    /// For a record of a child feed: the ids of the people it belongs to.
+    pub parents: Vec<String>,
     /// For each policy field that this CRM has: its position in the policy, and what was found.
     pub values: Vec<(usize, RawScalar)>,
     /// Positions of those fields of which the record had no member at all, not even an empty one. Their value above is
@@ -106,7 +108,8 @@ impl Record {
                     output.found(sink).for_each(|found| ids(found, &mut record.merged_from))
                 }
                 Target::Company => record.company_id = output.id(sink),
-                Target::Parent => record.parent = output.id(sink),
+                Target::Parent => record.parents.extend(output.id(sink)),
+                Target::Parents => output.found(sink).for_each(|found| ids(found, &mut record.parents)),
                 Target::Email => output.each(sink, &plan.clock, texts, |text| record.emails.push(text)),
                 Target::Phone => output.each(sink, &plan.clock, texts, |text| record.phones.push(text)),
                 Target::Field(field) => {

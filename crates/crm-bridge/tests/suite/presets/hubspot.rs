@@ -158,3 +158,20 @@ fn a_contact_that_answers_with_another_id_is_not_shown() {
         stage.nothing_came_through(&script).await;
     });
 }
+
+#[test]
+fn somebody_whom_the_search_does_not_know_yet_is_found_when_asked_for_again() {
+    block_on(async {
+        let (stage, script) = Stage::set(preset(HubSpot::default())).await;
+        stage.town.clock.advance_ms(3_600_000);
+        // As if made a moment ago: the search knows nothing of what is younger than its lag.
+        stage.crm.change(3, |person| person.emails = vec!["just.made@new.example".to_owned()]);
+        let question = json!({ "email": "just.made@new.example" });
+        let (status, body) = stage.resolve(1, question.clone()).await;
+        assert_eq!((status, &body["outcome"]["kind"]), (200, &json!("none")), "{body}");
+        stage.town.clock.advance_ms(11_000);
+        let (_, body) = stage.resolve(1, question).await;
+        assert_eq!(body["outcome"]["kind"], "matched", "\"nobody\" was kept: {body}");
+        stage.nothing_came_through(&script).await;
+    });
+}

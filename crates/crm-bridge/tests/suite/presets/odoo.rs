@@ -1,12 +1,17 @@
 //! Odoo, both ways.
 
+use bridge_contract::ViewerRole;
+use crm_bridge::app::sync::run_due;
+use crm_fakes::Crm;
 use crm_fakes::odoo::{OdooJson2, OdooRpc, partner_id};
 use crm_fakes::switch::Fault;
 use db_kit::testing::block_on;
 
+use super::aid::altered;
 use super::kit::{self, Preset, Stage};
 
 const NAMES: &[&str] = &[
+    "child_ids",
     "city",
     "email",
     "function",
@@ -159,5 +164,41 @@ fn deals_that_odoo_sends_along_are_counted_and_not_shown() {
     block_on(async {
         deals_stay_outside(json2()).await;
         deals_stay_outside(rpc()).await;
+    });
+}
+
+/// Everybody of a company is asked for again when its name changes, though they themselves do not.
+async fn a_renamed_company_reaches_its_people<C: Crm>(preset: Preset<C>, follows_companies: bool) {
+    let (stage, script) = Stage::set(preset).await;
+    let customer_ref = stage.matched(1, stage.crm.person(2).email()).await;
+    run_due(&stage.town.bridge).await.unwrap();
+    // Before everybody known is compared with the CRM, which would find it, too.
+    stage.town.clock.advance_ms(2 * 3_600_000);
+    let company = stage.crm.company_of(2).unwrap().number;
+    stage.crm.change_company(company, |company| company.name = "Renamed & Sons".to_owned());
+    assert!(stage.changed(600).await.is_empty(), "if people changed with it, the feed would not be needed");
+    stage.crm.log().clear();
+    run_due(&stage.town.bridge).await.unwrap();
+    let id = script.id(&stage, 2);
+    let again = stage.crm.log().seen().into_iter().filter(|seen| {
+        let body = seen.body.replace(' ', "");
+        body.contains(&format!("[\"id\",\"=\",{id}]"))
+    });
+    assert_eq!(again.count() > 0, follows_companies, "{}", stage.crm.log().lines().join("\n"));
+    if !follows_companies {
+        return;
+    }
+    let (status, card) = stage.card(1, &customer_ref, ViewerRole::Supervisor).await;
+    assert!(status == 200 && card.to_string().contains("Renamed & Sons"), "{status}: {card}");
+    stage.nothing_came_through(&script).await;
+}
+
+#[test]
+fn a_company_of_odoo_that_is_renamed_changes_the_cards_of_its_people() {
+    block_on(async {
+        a_renamed_company_reaches_its_people(json2(), true).await;
+        a_renamed_company_reaches_its_people(rpc(), true).await;
+        let other = altered("odoo", &[("[\"is_company\", \"=\", true]", "[\"is_company\", \"=\", false]")]);
+        a_renamed_company_reaches_its_people(Preset { name: other, ..json2() }, false).await;
     });
 }

@@ -39,6 +39,7 @@ pub(super) fn check(profile: &Profile) -> Vec<Fault> {
         checker.operation(purpose, &place, operation);
     }
     checker.mapping();
+    checker.children();
     checker.webhook();
     checker.plant();
     checker.faults
@@ -80,6 +81,16 @@ impl Checker<'_> {
             "profile.sensitive_prefixes",
             "a prefix has at least two letters",
         );
+    }
+
+    fn children(&mut self) {
+        for (position, child) in self.profile.person.children.iter().enumerate() {
+            self.require(
+                child.parent.is_some() == child.parents.0.is_empty(),
+                &format!("person.child.{position}"),
+                "a child names its person in `parent`, or several people in `parents`",
+            );
+        }
     }
 
     fn settings(&mut self) {
