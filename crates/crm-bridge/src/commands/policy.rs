@@ -229,12 +229,13 @@ async fn check_policy(config: &Config, policy: Option<&str>, live: bool) -> Resu
         return Ok(ExitCode::FAILURE);
     }
     println!(
-        "policy \"{}\" number {} can be used with {}: {} fields, sha256 {}",
+        "policy \"{}\" number {} can be used with {}: {} fields, sha256 {}, profile sha256 {}",
         policy.name,
         policy.number,
         profile.head.title,
         policy.fields.len(),
-        policy.hash()
+        policy.hash(),
+        profile.digests.whole
     );
     Ok(ExitCode::SUCCESS)
 }
@@ -313,6 +314,7 @@ async fn diff(config: &Config, old: &str, new: &str) -> Result<ExitCode> {
     for change in found {
         println!("{change}");
     }
+    println!("{}", of_profile(&profile(config)?));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -361,7 +363,7 @@ async fn propose(config: &Config, file: &Path, person: &PersonArguments) -> Resu
     let store = store(config).await?;
     let proposed = policies::propose(&store, &rules, &profile, &text, &person, Clock::system().now()).await;
     let proposed = proposed.with_context(|| format!("{} can't be proposed", file.display()))?;
-    tell(&proposed, "proposed");
+    tell(&proposed, &profile, "proposed");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -372,7 +374,8 @@ async fn approve(config: &Config, policy: &str, person: &PersonArguments) -> Res
     let store = store(config).await?;
     let approved = policies::approve(&store, &rules, &profile, policy, &person, Clock::system().now()).await;
     let approved = approved.context("it can't be approved")?;
-    tell(&approved, if approved.missing == 0 { "approved" } else { "signed by you, and not approved yet" });
+    let what = if approved.missing == 0 { "approved" } else { "signed by you, and not approved yet" };
+    tell(&approved, &profile, what);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -383,7 +386,7 @@ async fn activate(config: &Config, policy: Option<&str>, person: &PersonArgument
     let store = store(config).await?;
     let active = policies::activate(&store, &rules, &profile, policy, &person, Clock::system().now()).await;
     let active = active.context("it can't come into force")?;
-    tell(&active, "in force");
+    tell(&active, &profile, "in force");
     if config.policy.watch_s == 0 {
         println!("running bridges take it when they get SIGHUP");
     } else {
@@ -396,9 +399,15 @@ fn key(person: &PersonArguments) -> Result<Option<Secret>> {
     Ok(person.key.as_deref().map(token::read_key_file).transpose()?)
 }
 
-fn tell(proposed: &Proposed, what: &str) {
+/// With which profile it is: that says from where each field is taken, so it is looked at with the policy.
+fn of_profile(profile: &Profile) -> String {
+    format!("with the profile {}, sha256 {}", profile.head.name, profile.digests.whole)
+}
+
+fn tell(proposed: &Proposed, profile: &Profile, what: &str) {
     let policy = &proposed.policy;
     println!("policy \"{}\" number {} is {what}\nsha256 {}", policy.name, policy.number, policy.hash());
+    println!("{}", of_profile(profile));
     match &proposed.changes {
         None => println!("no policy has been in force before: everything in it is new"),
         Some(changes) if changes.is_empty() => println!("it says the same as the one that was in force"),

@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crm_bridge::connector::profile::digest::Digests;
+
 use crate::support::{CRM_KEY, sandbox};
 
 fn bridge(folder: &Path, crm_url: &str) -> Command {
@@ -187,7 +189,12 @@ fn two_persons_bring_a_policy_into_force_from_the_command_line() {
         assert!(ok && text_1.contains("next: a second person runs `crm-bridge policy approve"), "{text_1}");
         let (ok, refused) = two(&["policy", "activate", "--by", "anna", "--key", &anna]);
         assert!(!ok && refused.contains("only anna has signed it"), "{refused}");
-        assert!(two(&["policy", "approve", "1", "--by", "boris", "--key", &boris]).0);
+        let (ok, approved) = two(&["policy", "approve", "1", "--by", "boris", "--key", &boris]);
+        // Whoever signs is told from where the fields are taken, too.
+        let sandbox = std::fs::read_to_string(root.join("config/profiles/sandbox.toml")).unwrap();
+        let profile = Digests::of(&sandbox).whole;
+        let profile = format!("with the profile sandbox, sha256 {profile}");
+        assert!(ok && approved.contains(&profile) && text_1.contains(&profile), "{approved}");
         let (ok, active) = two(&["policy", "activate", "1", "--by", "boris", "--key", &boris]);
         assert!(ok && active.contains("is in force") && active.contains("signed by anna"), "{active}");
         let wider = text.replace("[person.mobile]\n", "[person.mobile] # wider\n").replace("show  = [\"line3\", \"supervisor\"]\nmask  = { roles = [\"line1\", \"line2\"], keep_last = 2, reveal = true }", "show  = [\"line1\", \"line2\", \"line3\", \"supervisor\"]").replace("number   = 1", "number   = 2");
@@ -195,7 +202,7 @@ fn two_persons_bring_a_policy_into_force_from_the_command_line() {
         let (ok, diff) = two(&["policy", "diff", "active", &path("wider.toml")]);
         let sentence =
             "line1 now sees person.mobile in clear (was masked but for the last 2, in clear on request)";
-        assert!(ok && diff.contains(sentence), "{diff}");
+        assert!(ok && diff.contains(sentence) && diff.contains(&profile), "{diff}");
         let (ok, history) = two(&["policy", "history"]);
         assert!(
             ok && history.contains("approvals, by boris  (now)")

@@ -44,12 +44,12 @@ fn head(page: &mut String, explanation: &Explanation, words: &Words) {
     ] {
         let _ = writeln!(page, "<div><dt>{term}</dt><dd>{}</dd></div>", escaped(text));
     }
-    let _ = writeln!(
-        page,
-        "<div class=\"hash\"><dt>{}</dt><dd><code>{}</code></dd></div>\n</dl>\n</header>",
-        words.hash_means,
-        escaped(&policy.sha256)
-    );
+    let profile = format!("{} ({})", words.profile_hash_means, explanation.crm.profile);
+    for (term, hash) in [(words.hash_means, &policy.sha256), (profile.as_str(), &explanation.crm.sha256)] {
+        let (term, hash) = (escaped(term), escaped(hash));
+        let _ = writeln!(page, "<div class=\"hash\"><dt>{term}</dt><dd><code>{hash}</code></dd></div>");
+    }
+    page.push_str("</dl>\n</header>\n");
 }
 
 fn who_sees_what(page: &mut String, explanation: &Explanation, words: &Words) {

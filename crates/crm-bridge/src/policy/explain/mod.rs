@@ -73,6 +73,9 @@ pub struct Crm {
     pub title: String,
     /// What the profile has been tried against.
     pub verified: String,
+    /// SHA-256 of what the profile says, 64 hex digits: from where each field is taken. Another profile can show something else
+    /// under the same policy, so whoever signs the one signs the other; the audit log names both.
+    pub sha256: String,
 }
 
 /// One field.
@@ -163,6 +166,7 @@ impl Explanation {
                 profile: profile.head.name.clone(),
                 title: profile.head.title.clone(),
                 verified: profile.head.verified(),
+                sha256: profile.digests.whole.clone(),
             },
             roles: Role::ALL.into_iter().map(Role::as_str).collect(),
             fields: policy.fields.iter().map(|field| field_view(field, profile, labels)).collect(),
@@ -228,7 +232,13 @@ mod tests {
     fn example() -> Explanation {
         let policy = load(include_str!("../../../../../config/field-policy.toml")).unwrap();
         let profile = Profile::load(BUILT_IN[0].1).unwrap();
-        Explanation::new(&policy, &profile, None, "2026-11-22", Vec::new()).unwrap()
+        told_apart(Explanation::new(&policy, &profile, None, "2026-11-22", Vec::new()).unwrap())
+    }
+
+    /// With a digest that does not change with the profile that ships.
+    fn told_apart(explanation: Explanation) -> Explanation {
+        let crm = Crm { sha256: "c0ffee00".repeat(8), ..explanation.crm };
+        Explanation { crm, ..explanation }
     }
 
     fn nasty() -> Explanation {
@@ -243,7 +253,7 @@ mod tests {
             key: "0123456789abcdef".into(),
             at: "2026-11-22T00:00:00Z".into(),
         };
-        Explanation::new(&policy.unwrap(), &profile, None, "2026-11-22", vec![approved]).unwrap()
+        told_apart(Explanation::new(&policy.unwrap(), &profile, None, "2026-11-22", vec![approved]).unwrap())
     }
 
     #[test]
@@ -260,6 +270,26 @@ mod tests {
     #[test]
     fn the_document_for_programs_is_the_same_every_time() {
         insta::assert_snapshot!(nasty().json().unwrap());
+    }
+
+    #[test]
+    fn whoever_signs_the_page_signs_the_profile_too() {
+        let policy = load(include_str!("../../../../../config/field-policy.toml")).unwrap();
+        let of = |text: &str| {
+            let profile = Profile::load(text).unwrap();
+            let sha256 = profile.digests.whole.clone();
+            (Explanation::new(&policy, &profile, None, "2026-11-22", Vec::new()).unwrap(), sha256)
+        };
+        let (shipped, before) = of(BUILT_IN[0].1);
+        // The same policy; what it calls a city comes from elsewhere now.
+        let (corrected, after) = of(&BUILT_IN[0].1.replace("= \"/city\"", "= \"/town\""));
+        assert_ne!(before, after);
+        for (explanation, own, other) in [(&shipped, &before, &after), (&corrected, &after, &before)] {
+            let pages = [Language::En, Language::Ru].map(|language| html(explanation, language));
+            for form in [&text(explanation), &explanation.json().unwrap(), &pages[0], &pages[1]] {
+                assert!(form.contains(own.as_str()) && !form.contains(other.as_str()), "{form}");
+            }
+        }
     }
 
     #[test]

@@ -9,8 +9,13 @@ use super::{Explanation, FieldView};
 pub fn text(explanation: &Explanation) -> String {
     let policy = &explanation.policy;
     let mut text = format!(
-        "Field policy \"{}\", number {}, answered for by {}\nsha256 {}\n\n",
-        policy.name, policy.number, policy.owner, policy.sha256
+        "Field policy \"{}\", number {}, answered for by {}\nsha256 {}\nwith the profile {}, sha256 {}\n\n",
+        policy.name,
+        policy.number,
+        policy.owner,
+        policy.sha256,
+        explanation.crm.profile,
+        explanation.crm.sha256
     );
     let mut rows: Vec<Vec<String>> = vec![header(explanation)];
     rows.extend(explanation.fields.iter().map(|field| row(explanation, field)));

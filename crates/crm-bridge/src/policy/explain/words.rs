@@ -13,6 +13,7 @@ pub(super) struct Words {
     pub(super) crm: &'static str,
     pub(super) made_on: &'static str,
     pub(super) hash_means: &'static str,
+    pub(super) profile_hash_means: &'static str,
     pub(super) who_sees_what: &'static str,
     pub(super) field: &'static str,
     pub(super) accepted_form: &'static str,
@@ -65,6 +66,8 @@ static EN: Words = Words {
     crm: "CRM",
     made_on: "Made on",
     hash_means: "SHA-256 of the policy; every card and every entry of the audit log names it",
+    profile_hash_means: "SHA-256 of the profile, which says from where in the CRM each field is taken; the audit log names it with each \
+                         approval and activation",
     who_sees_what: "Who sees what",
     field: "Field",
     accepted_form: "Form",
@@ -122,6 +125,8 @@ static RU: Words = Words {
     crm: "CRM",
     made_on: "Составлено",
     hash_means: "SHA-256 политики; он указан в каждой карточке и в каждой записи журнала",
+    profile_hash_means: "SHA-256 профиля: он определяет, откуда в CRM берётся каждое поле; журнал аудита называет его при каждом \
+                         одобрении и вводе в действие",
     who_sees_what: "Кто что видит",
     field: "Поле",
     accepted_form: "Вид",
