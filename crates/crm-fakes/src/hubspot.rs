@@ -307,7 +307,10 @@ fn contact(person: &Person, people: &People, world: &World, selection: &Selectio
         record["archivedAt"] = json!(iso_ms(person.updated));
     }
     if selection.deals {
-        record["associations"] = json!({ "deals": { "results": [deal(person.number, world)] } });
+        let made =
+            world.shelf.about(person.number).into_iter().map(|made| json!({ "properties": made.body }));
+        let deals: Vec<Value> = std::iter::once(deal(person.number, world)).chain(made).collect();
+        record["associations"] = json!({ "deals": { "results": deals } });
     }
     record
 }

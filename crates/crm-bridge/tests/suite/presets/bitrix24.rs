@@ -1,5 +1,7 @@
 //! Bitrix24.
 
+use bridge_contract::ViewerRole;
+use crm_bridge::app::sync::run_due;
 use crm_fakes::bitrix24::{Bitrix24, id};
 use crm_fakes::switch::Fault;
 use db_kit::testing::block_on;
@@ -88,6 +90,31 @@ fn trouble_with_bitrix24_has_a_reason_and_a_503_means_too_often() {
         stage.crm.switch().always(Fault::EmbedDeals);
         stage.matched(16, stage.crm.person(16).email()).await;
         assert!(stage.town.bridge.connector.watch().unexpected_count() > 0, "over-sharing is counted");
+        stage.nothing_came_through(&script).await;
+    });
+}
+
+#[test]
+fn a_number_that_bitrix24_changes_past_the_contact_is_found_by_the_daily_comparison() {
+    block_on(async {
+        let (stage, script) = Stage::set(preset()).await;
+        let customer_ref = stage.matched(1, stage.crm.person(2).email()).await;
+        run_due(&stage.town.bridge).await.unwrap();
+        stage.town.clock.advance_ms(2 * 3_600_000);
+        // Numbers lie in a table of their own there.
+        stage.crm.change_unseen(2, |person| person.job_title = "Changed past DATE_MODIFY".to_owned());
+        run_due(&stage.town.bridge).await.unwrap();
+        assert!(stage.changed(3 * 3_600).await.is_empty(), "it would be told of like any other change");
+        stage.town.clock.advance_ms(23 * 3_600_000);
+        stage.crm.log().clear();
+        run_due(&stage.town.bridge).await.unwrap();
+        let id = format!("{:?}", script.id(&stage, 2));
+        let seen = stage.crm.log().seen();
+        let again =
+            seen.iter().any(|seen| seen.path.ends_with("crm.contact.list.json") && seen.body.contains(&id));
+        assert!(again, "{}", stage.crm.log().lines().join("\n"));
+        let (status, card) = stage.card(1, &customer_ref, ViewerRole::Supervisor).await;
+        assert!(status == 200 && card.to_string().contains("Changed past DATE_MODIFY"), "{status}: {card}");
         stage.nothing_came_through(&script).await;
     });
 }

@@ -109,11 +109,10 @@ impl<C: Crm> Office<C> {
     }
 }
 
-/// The profile of that name, whose CRM may be asked as often as a test likes.
-fn unhurried(name: &str) -> String {
-    let built_in =
-        BUILT_IN.iter().find(|(built_in, _)| *built_in == name).map(|(_, text)| (*text).to_owned());
-    let text = built_in.unwrap_or_else(|| std::fs::read_to_string(name).unwrap());
+/// The profile of that name, or that text, whose CRM may be asked as often as a test likes.
+fn unhurried(profile: &str) -> String {
+    let built_in = BUILT_IN.iter().find(|(name, _)| *name == profile).map(|(_, text)| *text);
+    let text = built_in.unwrap_or(profile);
     let often = |line: &str| {
         let slow = ["requests ", "burst "].iter().any(|key| line.starts_with(key)) && !line.contains('"');
         if slow { "# \n".to_owned() } else { format!("{line}\n") }
@@ -197,12 +196,6 @@ macro_rules! rows {
             fn a_deal_behind_a_name_is_named_as_a_leak() {
                 block_on(red($row));
             }
-
-            #[cfg(feature = "sabotage")]
-            #[test]
-            fn without_walls_a_run_is_red() {
-                block_on(without_walls($row));
-            }
         }
     )*};
 }
@@ -244,6 +237,35 @@ rows! {
         crm_fakes::dolibarr::Dolibarr::PLANT_KEY,
     );
     amocrm: Row { stays: true, ..Row::new(super::super::amocrm::preset(), crm_fakes::amocrm::PLANT_TOKEN) };
+}
+
+/// Of CRMs that refuse no name of a member, which a bridge without its first wall asks for, too.
+#[cfg(feature = "sabotage")]
+#[test]
+fn without_walls_a_run_is_red() {
+    block_on(async {
+        without_walls(Row::new(super::espocrm::preset(), crm_fakes::espocrm::EspoCrm::PLANT_KEY)).await;
+        without_walls(Row {
+            plant_settings: &["user=planter"],
+            ..Row::new(super::vtiger::preset(), crm_fakes::vtiger::Vtiger::PLANT_KEY)
+        })
+        .await;
+        let amocrm = Row::new(super::amocrm::preset(), crm_fakes::amocrm::PLANT_TOKEN);
+        without_walls(Row { stays: true, ..amocrm }).await;
+    });
+}
+
+/// A CRM that is asked too often says so, and is waited for.
+#[test]
+fn planting_waits_where_the_crm_wants_a_pause() {
+    block_on(async {
+        let preset = super::pipedrive::preset();
+        let office = Office::open(Row::new(preset, crm_fakes::pipedrive::PLANT_TOKEN));
+        office.crm.switch().on(Fault::Throttle, 2);
+        let (code, said, _) = office.run(&[]).await;
+        assert_eq!(code, 0, "{said}\n{}", office.log());
+        office.is_clean(&said);
+    });
 }
 
 #[test]
