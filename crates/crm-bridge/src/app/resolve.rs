@@ -15,6 +15,7 @@ use super::{Bridge, BridgeError, Readings, exit};
 use crate::connector::ask::{Priority, Question};
 use crate::connector::projection::Record;
 use crate::connector::trouble::Trouble;
+use crate::policy::Entity;
 use crate::policy::value::{normal_email, normal_phone};
 use crate::store::Person;
 use crate::store::audit::TICKET_SERVICE;
@@ -108,7 +109,11 @@ async fn look_up_one(
             return remember_copied(bridge, ticket, address, copied, event).await;
         }
     }
-    let people = match people(bridge, question, look_up).await {
+    let found = match people(bridge, question, look_up).await {
+        Ok(nobody) if nobody.is_empty() => by_id(bridge, &address, look_up).await,
+        found => found,
+    };
+    let people = match found {
         Ok(people) => people,
         Err(trouble) => {
             let event = looked_up(bridge, (operator, ticket), look_up);
@@ -162,6 +167,25 @@ async fn remember_copied(
         sealer.seal(readings, customer_ref, *as_of)
     };
     Ok(bridge.store.record_answer(source, ticket, address, people, seal, event).await?)
+}
+
+/// Some searches learn of a change later than the bridge does, which fetches by id whom a webhook names: whoever the copy has
+/// at that address is asked for by id, and is who is looked for if the CRM says so.
+async fn by_id(
+    bridge: &Bridge,
+    address: &AddressHash,
+    look_up: &LookUp,
+) -> Result<Vec<(String, Readings)>, Trouble> {
+    let mut people = Vec::new();
+    let copied = bridge.copied_at(address).await.unwrap_or_default();
+    for copied in copied.into_iter().take(CANDIDATES_MAX) {
+        let found = bridge.connector.ask(Question::ById(Entity::Person, copied.crm_id)).await?;
+        let hits = hits(bridge, &found.records, look_up).into_iter();
+        people.extend(
+            hits.filter(|(_, record)| record.is_there()).map(|(id, record)| (id, bridge.type_record(record))),
+        );
+    }
+    Ok(people)
 }
 
 /// Those who are behind an address, by the CRM's id, with what a card shows of them.

@@ -9,6 +9,7 @@ use db_kit::testing::block_on;
 use serde_json::json;
 
 use super::kit::{self, Preset, Stage};
+use super::outward::{Outward, PATH, RECEIVER};
 
 pub(super) fn preset(crm: HubSpot) -> Preset<HubSpot> {
     Preset {
@@ -173,5 +174,38 @@ fn somebody_whom_the_search_does_not_know_yet_is_found_when_asked_for_again() {
         let (_, body) = stage.resolve(1, question).await;
         assert_eq!(body["outcome"]["kind"], "matched", "\"nobody\" was kept: {body}");
         stage.nothing_came_through(&script).await;
+    });
+}
+
+#[test]
+fn somebody_whom_the_search_does_not_know_yet_is_found_by_the_id_that_a_webhook_names() {
+    block_on(async {
+        let crm = HubSpot::default();
+        let key = crm.client_secret.clone();
+        let mut preset = preset(crm);
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("policy.toml");
+        let text =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/field-policy.toml"));
+        let copy = "copy = \"tickets of people who were made a moment ago\"\n\n[person.name]";
+        std::fs::write(&file, text.unwrap().replacen("[person.name]", copy, 1)).unwrap();
+        preset.settings.push(("POLICY__FILE", file.display().to_string()));
+        let desk = Outward::set(preset, Some(&key)).await;
+        // The first copy of everybody, and what has changed meanwhile.
+        desk.follow().await;
+        desk.follow().await;
+        let crm = &desk.stage.crm;
+        crm.change(3, |person| person.emails = vec!["just.made@new.example".to_owned()]);
+        let question = json!({ "email": "just.made@new.example" });
+        let (_, body) = desk.stage.resolve(1, question.clone()).await;
+        assert_eq!(body["outcome"]["kind"], "none", "{body}");
+        let sent = crm.crm.webhook("contact.creation", &crm.person(3), RECEIVER, crm.world());
+        assert_eq!(desk.post(PATH, &sent).await, 202);
+        // Less than the search needs.
+        desk.stage.town.clock.advance_ms(5_000);
+        run_due(&desk.stage.town.bridge).await.unwrap();
+        let (_, body) = desk.stage.resolve(1, question).await;
+        assert_eq!(body["outcome"]["kind"], "matched", "{body}\n{}", crm.log().lines().join("\n"));
+        desk.stage.nothing_came_through(&desk.script).await;
     });
 }

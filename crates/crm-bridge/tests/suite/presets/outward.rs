@@ -19,7 +19,7 @@ use crate::crm_api::looks;
 
 /// What the CRM calls, as the bridge's settings name it.
 pub(super) const RECEIVER: &str = "https://desk.example/hooks/p4th-that-nobody-guesses";
-const PATH: &str = "/hooks/p4th-that-nobody-guesses";
+pub(super) const PATH: &str = "/hooks/p4th-that-nobody-guesses";
 
 pub(super) struct Outward<C: Crm> {
     pub(super) stage: Stage<C>,
@@ -67,6 +67,12 @@ impl<C: Crm> Outward<C> {
     }
 
     pub(super) async fn carry_to(&self, path: &str, sent: &Delivery) -> (u16, Vec<String>) {
+        let status = self.post(path, sent).await;
+        (status, self.noted().await)
+    }
+
+    /// Carries a delivery to the bridge, which then has something to do.
+    pub(super) async fn post(&self, path: &str, sent: &Delivery) -> u16 {
         let mut url = url::Url::parse(&format!("{}{path}", self.door)).unwrap();
         if !sent.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&sent.query);
@@ -79,7 +85,7 @@ impl<C: Crm> Outward<C> {
         let status = answer.status().as_u16();
         let said = answer.text().await.unwrap();
         assert!(self.stage.crm.marks().found_in(&said).is_empty(), "{said}");
-        (status, self.noted().await)
+        status
     }
 
     /// The ids that are to be fetched again; they are forgotten by this.
