@@ -12,7 +12,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-pub use self::agreed::{AGREED_KEY_LIFETIME_S, AgreedKey, Half, agreed_key_id};
+pub use self::agreed::{AGREED_KEY_LIFETIME_S, AgreedKey, AgreedToken, Half};
 use crate::ids::Ids;
 use crate::secret::Secret;
 use crate::time::Clock;
@@ -187,7 +187,11 @@ impl Verifier {
         clock: Clock,
     ) -> Result<Self, KeyError> {
         let key = DecodingKey::from_ed_pem(public_pem.as_bytes()).map_err(|_| KeyError::Format)?;
-        let validation = without_times(Algorithm::EdDSA);
+        // One algorithm and nothing else: times and audience are checked afterwards, with the clock that was passed in.
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        validation.required_spec_claims.clear();
         Ok(Self { key, public_pem: public_pem.trim().to_owned(), validation, issuer, audience, clock })
     }
 
@@ -202,21 +206,15 @@ impl Verifier {
     /// # Errors
     /// Any [`TokenError`].
     pub fn verify<G: DeserializeOwned>(&self, token: &str) -> Result<Claims<G>, TokenError> {
-        self.claims(token, &self.key, &self.validation)
-    }
-
-    fn claims<G: DeserializeOwned>(
-        &self,
-        token: &str,
-        key: &DecodingKey,
-        validation: &Validation,
-    ) -> Result<Claims<G>, TokenError> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(TokenError::Invalid);
         }
-        let claims = jsonwebtoken::decode::<Claims<G>>(token, key, validation)
-            .map_err(|_| TokenError::Invalid)?
-            .claims;
+        let token = jsonwebtoken::decode::<Claims<G>>(token, &self.key, &self.validation);
+        self.for_us_now(token.map_err(|_| TokenError::Invalid)?.claims)
+    }
+
+    /// Whether claims that are genuine are for this service, and now.
+    fn for_us_now<G>(&self, claims: Claims<G>) -> Result<Claims<G>, TokenError> {
         if claims.iss != self.issuer || claims.aud != self.audience {
             return Err(TokenError::Foreign);
         }
@@ -225,15 +223,6 @@ impl Verifier {
         let short = (0..=LIFETIME_S_MAX).contains(&claims.exp.saturating_sub(claims.iat));
         if alive && short { Ok(claims) } else { Err(TokenError::Expired) }
     }
-}
-
-/// One algorithm and nothing else: times and audience are checked afterwards, with the clock that was passed in.
-fn without_times(algorithm: Algorithm) -> Validation {
-    let mut validation = Validation::new(algorithm);
-    validation.validate_exp = false;
-    validation.validate_aud = false;
-    validation.required_spec_claims.clear();
-    validation
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use service_kit::Problem;
 use service_kit::http::RequestId;
 #[cfg(feature = "sabotage")]
 use service_kit::token::Claims;
-use service_kit::token::{TokenError, Verifier, agreed_key_id};
+use service_kit::token::{AgreedToken, TokenError, Verifier};
 
 use super::peers::Peers;
 use crate::app::policies::Live;
@@ -85,18 +85,18 @@ fn grant_of(request: &HttpRequest) -> Result<(Grant, bool), String> {
     let verifier = request.app_data::<Data<Verifier>>().ok_or("this listener has no verifier")?;
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = header.and_then(|value| value.strip_prefix("Bearer ")).ok_or("there is no bearer token")?;
-    let key_id = agreed_key_id(token);
-    let claims = match &key_id {
+    let agreed = AgreedToken::read(token);
+    let claims = match &agreed {
         None => verifier.verify::<Grant>(token),
-        Some(id) => {
+        Some(agreed) => {
             let bridge = request.app_data::<Data<Live>>().ok_or("this listener has no bridge")?.now();
-            let key = agreed_keys::open(&bridge, id, verifier.public_key());
-            key.ok_or(TokenError::UnknownKey).and_then(|key| verifier.verify_agreed::<Grant>(token, &key))
+            let key = agreed_keys::open(&bridge, agreed.key_id(), verifier.public_key());
+            key.ok_or(TokenError::UnknownKey).and_then(|key| verifier.verify_agreed::<Grant>(agreed, &key))
         }
     };
     #[cfg(feature = "sabotage")]
     let claims = claims.or_else(|error| unchecked(error, token, walls_of(request)));
-    Ok((claims.map_err(|error| error.to_string())?.grant, key_id.is_none()))
+    Ok((claims.map_err(|error| error.to_string())?.grant, agreed.is_none()))
 }
 
 fn walls_of(request: &HttpRequest) -> Walls {

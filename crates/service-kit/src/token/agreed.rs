@@ -6,14 +6,15 @@
 
 use aws_lc_rs::agreement::{PrivateKey, UnparsedPublicKey, X25519, agree};
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
+use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode_header};
-use serde::Serialize;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Claims, KeyError, Signer, TOKEN_BYTES_MAX, TokenError, Verifier, without_times};
+use super::{Claims, KeyError, Signer, TOKEN_BYTES_MAX, TokenError, Verifier};
 use crate::ids::Ids;
 use crate::secret::Secret;
 
@@ -93,14 +94,40 @@ impl AgreedKey {
     }
 }
 
-/// Under which agreed key a token is made; none if it carries a signature. Nothing of it is checked yet.
-#[must_use]
-pub fn agreed_key_id(token: &str) -> Option<String> {
-    if token.len() > TOKEN_BYTES_MAX {
-        return None;
+/// A token under an agreed key, of which nothing is checked yet.
+pub struct AgreedToken<'a> {
+    key_id: String,
+    /// What the mark was made of.
+    marked: &'a str,
+    claims: &'a str,
+    mark: &'a str,
+}
+
+impl<'a> AgreedToken<'a> {
+    /// None if the token is not of this kind, but carries a signature.
+    #[must_use]
+    pub fn read(token: &'a str) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Kind {
+            alg: Algorithm,
+            kid: Option<String>,
+        }
+
+        if token.len() > TOKEN_BYTES_MAX {
+            return None;
+        }
+        let (marked, mark) = token.rsplit_once('.')?;
+        let (header, claims) = marked.split_once('.')?;
+        let kind: Kind = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
+        let key_id = kind.kid.filter(|_| kind.alg == Algorithm::HS256)?;
+        Some(Self { key_id, marked, claims, mark })
     }
-    let header = decode_header(token).ok()?;
-    header.kid.filter(|_| header.alg == Algorithm::HS256)
+
+    /// The name of the key.
+    #[must_use]
+    pub fn key_id(&self) -> &str {
+        &self.key_id
+    }
 }
 
 impl Signer {
@@ -126,11 +153,15 @@ impl Verifier {
     /// Any [`TokenError`].
     pub fn verify_agreed<G: DeserializeOwned>(
         &self,
-        token: &str,
+        token: &AgreedToken<'_>,
         key: &AgreedKey,
     ) -> Result<Claims<G>, TokenError> {
-        let validation: Validation = without_times(Algorithm::HS256);
-        self.claims(token, &DecodingKey::from_secret(key.bytes()), &validation)
+        let invalid = |_| TokenError::Invalid;
+        let mark = URL_SAFE_NO_PAD.decode(token.mark).map_err(invalid)?;
+        let key = hmac::Key::new(hmac::HMAC_SHA256, key.bytes());
+        hmac::verify(&key, token.marked.as_bytes(), &mark).map_err(|_| TokenError::Invalid)?;
+        let claims = URL_SAFE_NO_PAD.decode(token.claims).map_err(invalid)?;
+        self.for_us_now(serde_json::from_slice(&claims).map_err(|_| TokenError::Invalid)?)
     }
 }
 
@@ -202,11 +233,12 @@ mod tests {
         let Sides { ids, signer, verifier, clock } = sides();
         let (key, same) = agreed(&ids);
         let token = signer.sign_agreed("ticket 7", &key, "key-1").unwrap();
-        assert_eq!(agreed_key_id(token.expose()).as_deref(), Some("key-1"));
-        let claims: Claims<String> = verifier.verify_agreed(token.expose(), &same).unwrap();
+        let read = AgreedToken::read(token.expose()).unwrap();
+        assert_eq!(read.key_id(), "key-1");
+        let claims: Claims<String> = verifier.verify_agreed(&read, &same).unwrap();
         assert_eq!(claims.grant, "ticket 7");
         clock.advance_ms((LIFETIME_S_MAX + LEEWAY_S) * 1000);
-        let error = verifier.verify_agreed::<String>(token.expose(), &same).unwrap_err();
+        let error = verifier.verify_agreed::<String>(&read, &same).unwrap_err();
         assert_eq!(error, TokenError::Expired);
     }
 
@@ -216,10 +248,24 @@ mod tests {
         let (key, other) = (agreed(&ids).0, agreed(&ids).0);
         let token = signer.sign_agreed((), &key, "key-1").unwrap();
         assert_eq!(verifier.verify::<()>(token.expose()).unwrap_err(), TokenError::Invalid);
-        assert_eq!(verifier.verify_agreed::<()>(token.expose(), &other).unwrap_err(), TokenError::Invalid);
+        let read = AgreedToken::read(token.expose()).unwrap();
+        assert!(verifier.verify_agreed::<()>(&read, &key).is_ok());
+        assert_eq!(verifier.verify_agreed::<()>(&read, &other).unwrap_err(), TokenError::Invalid);
+        let (marked, mark) = token.expose().rsplit_once('.').unwrap();
+        let (header, claims) = marked.split_once('.').unwrap();
+        let changed = claims.replacen("ey", "eY", 1);
+        for forged in [
+            format!("{header}.{changed}.{mark}"),
+            format!("{marked}."),
+            format!("{marked}.{}", &mark[1..]),
+            format!("{header}.{claims}.{claims}.{mark}"),
+        ] {
+            let read = AgreedToken::read(&forged).unwrap();
+            let error = verifier.verify_agreed::<()>(&read, &key).unwrap_err();
+            assert_eq!(error, TokenError::Invalid, "{forged}");
+        }
         let signed = signer.sign(()).unwrap();
-        assert_eq!(agreed_key_id(signed.expose()), None);
-        assert_eq!(verifier.verify_agreed::<()>(signed.expose(), &key).unwrap_err(), TokenError::Invalid);
+        assert!(AgreedToken::read(signed.expose()).is_none());
         // The public key is no secret: what is made with its text as the key is refused, too.
         let public = EncodingKey::from_secret(verifier.public_key().as_bytes());
         let header = Header { kid: Some("key-1".into()), ..Header::new(Algorithm::HS256) };

@@ -11,7 +11,7 @@ use bridge_contract::{BridgeGrant, CustomerRef, Grant, OrderId, Purpose};
 use db_kit::Backend;
 use db_kit::testing::StartOn;
 use serde_json::{Value, json};
-use service_kit::token::{AgreedKey, Claims, Half, Signer, Verifier, agreed_key_id, generate_key_pair};
+use service_kit::token::{AgreedKey, AgreedToken, Claims, Half, Signer, Verifier, generate_key_pair};
 use service_kit::{Clock, Ids};
 
 use super::TestApp;
@@ -244,11 +244,11 @@ async fn answer(
         |name: &str| request.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
     let token = header("authorization");
     let token = token.strip_prefix("Bearer ").unwrap_or_default();
-    let key_id = agreed_key_id(token);
-    let claims = match &key_id {
+    let agreed = AgreedToken::read(token);
+    let claims = match &agreed {
         None => state.verifier.verify(token),
-        Some(id) => match state.keys.get(id) {
-            Some(key) => state.verifier.verify_agreed(token, key),
+        Some(agreed) => match state.keys.get(agreed.key_id()) {
+            Some(key) => state.verifier.verify_agreed(agreed, key),
             None => return HttpResponse::Unauthorized().json(json!({ "code": "token_invalid" })),
         },
     };
@@ -258,14 +258,14 @@ async fn answer(
     };
     let question = question.into_inner();
     if path.as_str() == "agreed-keys" {
-        return state.agreement(&claims.grant, &question, key_id.is_some());
+        return state.agreement(&claims.grant, &question, agreed.is_some());
     }
     let asked = Asked {
         path: path.clone(),
         grant: serde_json::to_value(&claims.grant).unwrap(),
         question: question.clone(),
         request_id: header("x-request-id"),
-        by_agreed_key: key_id.is_some(),
+        by_agreed_key: agreed.is_some(),
     };
     state.asked.push(asked);
     if let Some((status, body)) = &state.everything {
