@@ -17,6 +17,7 @@ mod rows;
 mod verify;
 pub mod wire;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub use audit_chain as chain;
@@ -29,7 +30,7 @@ use service_kit::{Ids, Timestamp};
 pub use self::export::{ExportFailed, Exported, check_file, heads_in_file, public_key_file};
 pub use self::heads::{Conflict, Countersigned};
 pub use self::key::{KeyFileError, key_file, open_key};
-use self::rows::{HeadRow, Row, audit_head, audit_log};
+use self::rows::{HeadRow, Row, audit_customers, audit_head, audit_log, of_block};
 
 /// The one row of `audit_head`.
 const HEAD: i64 = 1;
@@ -154,6 +155,7 @@ impl AuditLog {
             at = self.key.link(&at, &entry);
             rows.push(Row::new(&entry, &at));
         }
+        remember_places(conn, &rows)?;
         insert(conn, rows)?;
         let (hash, mac) = (at.hash.to_string(), at.mac.to_string());
         let update = FixedSql {
@@ -239,9 +241,18 @@ impl AuditLog {
         customer_refs: &[String],
         mut event: Event,
     ) -> Result<usize, DbError> {
-        let emptied = diesel::update(audit_log::table.filter(audit_log::customer_ref.eq_any(customer_refs)))
-            .set((audit_log::customer_ref.eq(None::<String>), audit_log::ref_salt.eq(None::<String>)))
-            .execute(conn)?;
+        let places = || audit_customers::table.filter(audit_customers::customer_ref.eq_any(customer_refs));
+        let blocks: Vec<i64> = places().select(audit_customers::block).distinct().load(conn)?;
+        let mut emptied = 0;
+        for (first, last) in blocks.into_iter().map(of_block) {
+            let theirs = audit_log::table
+                .filter(audit_log::seq.between(first, last))
+                .filter(audit_log::customer_ref.eq_any(customer_refs));
+            emptied += diesel::update(theirs)
+                .set((audit_log::customer_ref.eq(None::<String>), audit_log::ref_salt.eq(None::<String>)))
+                .execute(conn)?;
+        }
+        diesel::delete(places()).execute(conn)?;
         event.customer_ref = None;
         self.append(conn, &[event.with("emptied", emptied)])?;
         Ok(emptied)
@@ -275,13 +286,18 @@ impl AuditLog {
         Ok(rows.into_iter().map(|row| row.read().0).collect())
     }
 
-    /// The newest entry with this action.
+    /// The newest entry with this action, of those about no customer.
     ///
     /// # Errors
     /// [`DbError`].
     pub fn newest(&self, conn: &mut AnyConnection, action: &str) -> Result<Option<Entry>, DbError> {
-        let filter = Filter { action: Some(action.to_owned()), ..Filter::default() };
-        Ok(self.page(conn, &filter, None, 1)?.pop())
+        let row = audit_log::table
+            .filter(audit_log::action.eq(action))
+            .filter(audit_log::ref_seal.is_null())
+            .order(audit_log::seq.desc())
+            .select(Row::as_select());
+        let row: Option<Row> = row.first(conn).optional()?;
+        Ok(row.map(|row| row.read().0))
     }
 
     /// How many entries there are.
@@ -302,6 +318,34 @@ impl AuditLog {
     }
 }
 
+/// Notes in which blocks of entries each customer is. An index would be written to with every entry, at another place for each
+/// customer; whoever is looked at again and again is in few blocks.
+fn remember_places(conn: &mut AnyConnection, rows: &[Row]) -> Result<(), DbError> {
+    let places: BTreeSet<_> = rows.iter().filter_map(Row::place).collect();
+    if places.is_empty() {
+        return Ok(());
+    }
+    if let AnyConnection::Postgres(conn) = conn {
+        let new: Vec<_> = places
+            .into_iter()
+            .map(|(customer_ref, block)| {
+                (audit_customers::customer_ref.eq(customer_ref), audit_customers::block.eq(block))
+            })
+            .collect();
+        diesel::insert_into(audit_customers::table).values(new).on_conflict_do_nothing().execute(conn)?;
+        return Ok(());
+    }
+    for (customer_ref, block) in places {
+        let place = FixedSql {
+            before: "INSERT INTO audit_customers (customer_ref, block) VALUES (",
+            values: (customer_ref.into_sql::<Text>(), block.into_sql::<BigInt>()),
+            after: ") ON CONFLICT DO NOTHING",
+        };
+        on_both!(conn, |conn| place.execute(conn))?;
+    }
+    Ok(())
+}
+
 fn insert(conn: &mut AnyConnection, rows: Vec<Row>) -> Result<(), DbError> {
     // Several rows in one statement save ways to PostgreSQL; for one, and within this process, a prepared statement is quicker.
     if rows.len() > 1
@@ -310,8 +354,8 @@ fn insert(conn: &mut AnyConnection, rows: Vec<Row>) -> Result<(), DbError> {
         diesel::insert_into(audit_log::table).values(rows).execute(conn)?;
         return Ok(());
     }
-    for row in rows {
-        on_both!(conn, |conn| diesel::insert_into(audit_log::table).values(row).execute(conn))?;
+    for row in &rows {
+        row.insert(conn)?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The two tables, and how their rows become entries.
+//! The three tables, and how their rows become entries.
 #![allow(
     missing_docs,
     clippy::allow_attributes,
@@ -6,7 +6,9 @@
 )]
 
 use audit_chain::{Details, Digest, Entry, Link, Opening, Salt, Seal, StoredLink};
+use db_kit::{AnyConnection, FixedSql, on_both};
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable, Text};
 
 diesel::table! {
     audit_log (seq) {
@@ -36,6 +38,21 @@ diesel::table! {
         hash -> Text,
         mac -> Text,
     }
+}
+
+diesel::table! {
+    audit_customers (customer_ref, block) {
+        customer_ref -> Text,
+        block -> BigInt,
+    }
+}
+
+/// Entries of a block: so many are looked through for a customer at once. The migrations know the number, too.
+const BLOCK: i64 = 256;
+
+/// The numbers of a block's entries.
+pub(crate) fn of_block(block: i64) -> (i64, i64) {
+    (block.saturating_mul(BLOCK), block.saturating_mul(BLOCK).saturating_add(BLOCK - 1))
 }
 
 #[derive(Debug, Queryable, Selectable, Insertable)]
@@ -97,6 +114,36 @@ impl Row {
             hash: link.hash.to_string(),
             mac: link.mac.to_string(),
         }
+    }
+
+    /// Adds it to the table.
+    pub(crate) fn insert(&self, conn: &mut AnyConnection) -> QueryResult<usize> {
+        let insert = FixedSql {
+            before: "INSERT INTO audit_log (seq, at, actor, action, ticket, customer_ref, ref_salt, ref_seal, details, \
+                     policy, request_id, hash, mac) VALUES (",
+            values: (
+                self.seq.into_sql::<BigInt>(),
+                self.at.into_sql::<BigInt>(),
+                self.actor.as_str().into_sql::<Text>(),
+                self.action.as_str().into_sql::<Text>(),
+                self.ticket.into_sql::<Nullable<BigInt>>(),
+                self.customer_ref.as_deref().into_sql::<Nullable<Text>>(),
+                self.ref_salt.as_deref().into_sql::<Nullable<Text>>(),
+                self.ref_seal.as_deref().into_sql::<Nullable<Text>>(),
+                self.details.as_str().into_sql::<Text>(),
+                self.policy.as_deref().into_sql::<Nullable<Text>>(),
+                self.request_id.as_str().into_sql::<Text>(),
+                self.hash.as_str().into_sql::<Text>(),
+                self.mac.as_str().into_sql::<Text>(),
+            ),
+            after: ")",
+        };
+        on_both!(conn, |conn| insert.execute(conn))
+    }
+
+    /// Where it will be looked for when its customer is erased.
+    pub(crate) fn place(&self) -> Option<(&str, i64)> {
+        Some((self.customer_ref.as_deref()?, self.seq.div_euclid(BLOCK)))
     }
 
     /// The entry, and what stands beside it.

@@ -280,6 +280,44 @@ both_databases! {
         assert!(report.passes() && report.to_string().contains("without an entry that says so"), "{report}");
     }
 
+    async fn an_erasure_finds_a_customer_in_each_block_of_the_log_and_from_before_there_were_blocks(two: Two) {
+        let events = |count: usize| (0..count).map(event).collect();
+        two.log.record(&two.database, events(600)).await.unwrap();
+        // Back to the index, and to the blocks again.
+        let (down, up) = match two.database.backend() {
+            Backend::Sqlite => (
+                include_str!("../../../ticket-service/migrations/sqlite/2026-11-22-000006_audit_blocks/down.sql"),
+                include_str!("../../../ticket-service/migrations/sqlite/2026-11-22-000006_audit_blocks/up.sql"),
+            ),
+            Backend::Postgres => (
+                include_str!("../../../ticket-service/migrations/postgres/2026-11-22-000006_audit_blocks/down.sql"),
+                include_str!("../../../ticket-service/migrations/postgres/2026-11-22-000006_audit_blocks/up.sql"),
+            ),
+        };
+        two.run(down.to_owned()).await.unwrap();
+        two.run(up.to_owned()).await.unwrap();
+        two.log.record(&two.database, events(600)).await.unwrap();
+        let (log, count) = (two.log.clone(), |sql: &'static str| {
+            two.database.read(move |conn| {
+                let found: Text = diesel::sql_query(sql).get_result(conn)?;
+                Ok::<_, DbError>(found.text)
+            })
+        });
+        let of_both = count("SELECT CAST(COUNT(*) AS TEXT) AS text FROM audit_log WHERE customer_ref IS NOT NULL");
+        assert_eq!(of_both.await.unwrap(), "404");
+        let erase = move |conn: &mut AnyConnection| {
+            log.erase(conn, &["cus_0".into()], Event::new(NOW, "crm", "customer.erased"))
+        };
+        assert_eq!(two.database.write(erase).await.unwrap(), 202);
+        let left = count("SELECT CAST(COUNT(*) AS TEXT) AS text FROM audit_log WHERE customer_ref = 'cus_0'");
+        assert_eq!(left.await.unwrap(), "0");
+        let blocks = count(
+            "SELECT CAST(SUM(CASE customer_ref WHEN 'cus_0' THEN 100 ELSE 1 END) AS TEXT) AS text FROM audit_customers",
+        );
+        assert_eq!(blocks.await.unwrap(), "5", "the other customer's five blocks");
+        assert!(two.verify(&[]).await.unaltered == Verdict::Yes);
+    }
+
     async fn an_export_is_checked_without_database_and_key(two: Two) {
         two.exchange().await;
         two.write(2).await;

@@ -18,6 +18,7 @@ fn both_databases_have_the_same_migrations_and_the_same_tables() {
             tables,
             [
                 "address_links",
+                "audit_customers",
                 "audit_head",
                 "audit_log",
                 "cards",
