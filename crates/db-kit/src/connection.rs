@@ -127,15 +127,14 @@ fn open_sqlite(path: &Path, config: &DatabaseConfig, purpose: Purpose) -> Result
     let mut run = |sql: String| conn.batch_execute(&sql).map_err(|error| unavailable(error.to_string()));
     run(format!("PRAGMA busy_timeout = {}", config.busy_timeout_ms))?;
     if purpose == Purpose::Writing {
-        let (synchronous, checkpoint_pages) =
-            if config.can_be_made_anew { ("NORMAL", 1000) } else { ("FULL", 1000) };
         // Large pages for large copies; a file that exists keeps its own.
         if config.can_be_made_anew {
             run("PRAGMA page_size = 16384".into())?;
         }
+        let synchronous = if config.can_be_made_anew { "NORMAL" } else { "FULL" };
         run(format!(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; \
-             PRAGMA wal_autocheckpoint = {checkpoint_pages}; PRAGMA journal_size_limit = 67108864"
+             PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864"
         ))?;
     } else {
         run("PRAGMA query_only = ON".into())?;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Why something could not be queued.
 pub(crate) enum Refused {
@@ -59,6 +60,18 @@ impl<T> Queue<T> {
             }
             state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// The same for a thread that has just been at work: looks a few times more before it sleeps, for waking it takes longer.
+    pub(crate) fn pop_soon(&self, patience: Duration) -> Option<T> {
+        let until = Instant::now() + patience;
+        while Instant::now() < until {
+            if let Some(item) = self.try_pop() {
+                return Some(item);
+            }
+            std::thread::yield_now();
+        }
+        self.pop()
     }
 
     pub(crate) fn try_pop(&self) -> Option<T> {

@@ -1,7 +1,8 @@
 //! The one thread that writes to SQLite: takes what is waiting, runs each write in its savepoint, commits them together.
 //!
 //! With `synchronous=FULL` a commit waits for the disk. Sharing it lets many small writes be durable at the price of few;
-//! nobody is answered before the shared commit has succeeded, and nobody waits for others to arrive.
+//! nobody is answered before the shared commit has succeeded, nobody waits for others to arrive, and whoever arrives while a
+//! group is at work is in the next one.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -14,6 +15,9 @@ use crate::job::{Job, may_be_kept};
 use crate::queue::Queue;
 use crate::stats::Counters;
 use crate::{DatabaseConfig, DbError};
+
+/// So long the writer looks for its next write before it sleeps.
+const AWAKE: Duration = Duration::from_micros(50);
 
 /// What the writer thread owns.
 pub(crate) struct Writer {
@@ -31,13 +35,11 @@ struct Finished {
 impl Writer {
     /// Works until the queue is closed and empty.
     pub(crate) fn run(mut self) {
-        while let Some(first) = self.queue.pop() {
+        while let Some(first) = self.queue.pop_soon(AWAKE) {
             let group = self.run_group(first);
             Counters::add(&self.counters.writes, group.len());
             self.counters.group_writes_highest.fetch_max(group.len() as u64, Relaxed);
-            for finished in group {
-                finished.job.answer();
-            }
+            group.into_iter().for_each(|finished| finished.job.answer());
         }
         if let Err(error) = self.link.conn.batch_execute("PRAGMA optimize") {
             tracing::warn!(error = %error, "the query planner's statistics could not be refreshed");
@@ -50,9 +52,13 @@ impl Writer {
             first.fail(error);
             return vec![Finished { job: first, kept: false }];
         }
+        let waiting = self.queue.len().saturating_add(1).min(self.config.group_writes_max);
+        if waiting == 1 {
+            return self.run_alone(first);
+        }
         let started = Instant::now();
         let longest = Duration::from_millis(self.config.group_ms_max);
-        let mut group = Vec::new();
+        let mut group = Vec::with_capacity(waiting);
         let mut next = Some(first);
         while let Some(mut job) = next.take() {
             let step = self.run_in_savepoint(&mut *job);
@@ -61,14 +67,18 @@ impl Writer {
                 self.lost(&mut group, &cause);
                 return group;
             }
-            if group.len() < self.config.group_writes_max && started.elapsed() < longest {
-                next = self.queue.try_pop().or_else(|| {
-                    // Whoever is about to write and only lacks a processor may still join; nobody else is waited for.
-                    std::thread::yield_now();
-                    self.queue.try_pop()
-                });
+            if group.len() < waiting && started.elapsed() < longest {
+                next = self.queue.try_pop();
             }
         }
+        self.end(&mut group);
+        group
+    }
+
+    /// Without a savepoint: there is nobody whose writes a failure must leave alone.
+    fn run_alone(&mut self, mut job: Box<dyn Job>) -> Vec<Finished> {
+        let kept = job.run(&mut self.link.conn) && may_be_kept(&self.link, &mut *job);
+        let mut group = vec![Finished { job, kept }];
         self.end(&mut group);
         group
     }
