@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use futures_util::StreamExt;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy as Redirects;
+use thread_local::ThreadLocal;
 use url::{Host, Origin, Url};
 use zeroize::Zeroizing;
 
@@ -42,7 +43,10 @@ pub struct NetConfig {
 
 /// The HTTP client. Prints nothing of itself.
 pub struct Net {
-    http: reqwest::Client,
+    first: reqwest::Client,
+    /// Each thread has connections of its own: over one that another thread tends, a question would wait for both to wake.
+    of_thread: ThreadLocal<reqwest::Client>,
+    build: Build,
     answer_bytes_max: usize,
     hosts: Arc<Hosts>,
     walls: Walls,
@@ -91,6 +95,12 @@ impl Hosts {
     }
 }
 
+/// Connections that a thread keeps for its next questions.
+const IDLE_CONNECTIONS_MAX: usize = 4;
+
+/// Makes a client as the settings say.
+type Build = Box<dyn Fn() -> Result<reqwest::Client, reqwest::Error> + Send + Sync>;
+
 impl Net {
     /// A client that goes to these hosts only, and to private addresses only for those that are trusted.
     ///
@@ -98,44 +108,29 @@ impl Net {
     /// What is wrong, in a sentence.
     pub fn new(config: &NetConfig, hosts: Hosts, walls: Walls) -> Result<Self, String> {
         let hosts = Arc::new(hosts);
-        let redirects = if walls.stands(Wall::Redirect) { Redirects::none() } else { Redirects::limited(5) };
-        let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
-        let mut builder = reqwest::Client::builder()
-            .default_headers(headers)
-            .user_agent(concat!("guichet-crm-bridge/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirects)
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .no_proxy()
-            .dns_resolver(Arc::new(Resolver { hosts: Arc::clone(&hosts), walls }))
-            .http1_max_headers(HEADERS_MAX)
-            .connect_timeout(Duration::from_millis(config.connect_timeout_ms))
-            .read_timeout(Duration::from_millis(config.idle_timeout_ms))
-            .timeout(Duration::from_millis(config.total_timeout_ms))
-            .pool_max_idle_per_host(8);
-        if let Some(file) = &config.ca_file {
-            let name = file.display();
-            let pem =
-                std::fs::read(file).map_err(|error| format!("crm.ca_file {name} can't be read: {error}"))?;
-            let certificates = reqwest::Certificate::from_pem_bundle(&pem)
-                .ok()
-                .filter(|certificates| !certificates.is_empty())
-                .ok_or_else(|| format!("crm.ca_file {name} has no certificate in PEM"))?;
-            builder = builder.tls_certs_merge(certificates);
-        }
-        let http = builder.build().map_err(|_| {
-            "the HTTP client could not be built; are the certificates of the system and of crm.ca_file sound?".to_owned()
+        let certificates = config.ca_file.as_deref().map(own_authority).transpose()?.unwrap_or_default();
+        let (config, its_hosts) = (config.clone(), Arc::clone(&hosts));
+        let answer_bytes_max = config.answer_bytes_max;
+        let build: Build =
+            Box::new(move || client(&config, certificates.clone(), Arc::clone(&its_hosts), walls));
+        let first = build().map_err(|_| {
+            "the HTTP client could not be built; are the certificates of the system and of crm.ca_file sound?"
         })?;
-        Ok(Self { http, answer_bytes_max: config.answer_bytes_max, hosts, walls })
+        Ok(Self { first, of_thread: ThreadLocal::new(), build, answer_bytes_max, hosts, walls })
+    }
+
+    fn http(&self) -> &reqwest::Client {
+        self.of_thread.get_or(|| (self.build)().unwrap_or_else(|_| self.first.clone()))
     }
 
     pub(super) fn request(&self, method: &str, url: Url) -> reqwest::RequestBuilder {
+        let http = self.http();
         match method {
-            "POST" => self.http.post(url),
-            "PUT" => self.http.put(url),
-            "PATCH" => self.http.patch(url),
-            "DELETE" => self.http.delete(url),
-            _ => self.http.get(url),
+            "POST" => http.post(url),
+            "PUT" => http.put(url),
+            "PATCH" => http.patch(url),
+            "DELETE" => http.delete(url),
+            _ => http.get(url),
         }
     }
 
@@ -145,7 +140,7 @@ impl Net {
         if !self.hosts.may_be_asked(request.url()) && self.walls.stands(Wall::Hosts) {
             return Err(Trouble::HostRefused);
         }
-        let response = self.http.execute(request).await.map_err(|error| trouble_of(&error))?;
+        let response = self.http().execute(request).await.map_err(|error| trouble_of(&error))?;
         let size: usize =
             response.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
         if size > HEADER_BYTES_MAX { Err(Trouble::TooLarge) } else { Ok(response) }
@@ -164,6 +159,41 @@ impl Net {
         }
         Ok(answer)
     }
+}
+
+/// The certificates of the company's own authority.
+fn own_authority(file: &Path) -> Result<Vec<reqwest::Certificate>, String> {
+    let name = file.display();
+    let pem = std::fs::read(file).map_err(|error| format!("crm.ca_file {name} can't be read: {error}"))?;
+    reqwest::Certificate::from_pem_bundle(&pem)
+        .ok()
+        .filter(|certificates| !certificates.is_empty())
+        .ok_or_else(|| format!("crm.ca_file {name} has no certificate in PEM"))
+}
+
+fn client(
+    config: &NetConfig,
+    certificates: Vec<reqwest::Certificate>,
+    hosts: Arc<Hosts>,
+    walls: Walls,
+) -> Result<reqwest::Client, reqwest::Error> {
+    let redirects = if walls.stands(Wall::Redirect) { Redirects::none() } else { Redirects::limited(5) };
+    let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
+    let builder = reqwest::Client::builder()
+        .default_headers(headers)
+        .user_agent(concat!("guichet-crm-bridge/", env!("CARGO_PKG_VERSION")))
+        .redirect(redirects)
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .no_proxy()
+        .dns_resolver(Arc::new(Resolver { hosts, walls }))
+        .http1_max_headers(HEADERS_MAX)
+        .connect_timeout(Duration::from_millis(config.connect_timeout_ms))
+        .read_timeout(Duration::from_millis(config.idle_timeout_ms))
+        .timeout(Duration::from_millis(config.total_timeout_ms))
+        .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX);
+    // Their own authority beside those that the system trusts.
+    if certificates.is_empty() { builder } else { builder.tls_certs_merge(certificates) }.build()
 }
 
 /// The beginning of a body that is looked at for one value only.
