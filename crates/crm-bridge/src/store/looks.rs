@@ -2,8 +2,8 @@
 //! under way the next ones gather. Whoever looks is answered after the commit, so nothing is shown that is not on the disk.
 //!
 //! On PostgreSQL the next transaction is called when one has ended: two would wait for each other at the head of the audit log.
-//! On SQLite one takes in whoever comes while it runs, and calls the next one before it writes to the audit log: the one
-//! writer lets both share a commit.
+//! On SQLite one calls the next one as soon as it has taken those who wait; the one writer begins it right after the commit, while
+//! others wait for the disk.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -138,25 +138,13 @@ impl Store {
     /// Runs the looks that wait, and writes their events to the audit log in one stretch.
     fn run_waiting(&self, conn: &mut AnyConnection, batch: &mut Batch) -> Result<(), DbError> {
         let mut events = Vec::new();
-        let is_sqlite = matches!(conn, AnyConnection::Sqlite(_));
-        loop {
-            let before = batch.looks.len();
-            let mut looks = self.looks.take(TOGETHER_MAX.saturating_sub(before));
-            if looks.is_empty() {
-                break;
-            }
-            // One order in all transactions of all nodes: whoever holds the row of an operator waits for later ones only.
-            looks.sort_by(|one, other| one.operator().cmp(other.operator()));
-            batch.looks.append(&mut looks);
-            for look in batch.looks.iter_mut().skip(before) {
-                look.run(conn, &mut events)?;
-            }
-            // With rows of PostgreSQL locked, an operator who comes late would be out of order.
-            if !is_sqlite {
-                break;
-            }
+        batch.looks = self.looks.take(TOGETHER_MAX);
+        // One order in all transactions of all nodes: whoever holds the row of an operator waits for later ones only.
+        batch.looks.sort_by(|one, other| one.operator().cmp(other.operator()));
+        for look in &mut batch.looks {
+            look.run(conn, &mut events)?;
         }
-        if is_sqlite {
+        if matches!(conn, AnyConnection::Sqlite(_)) {
             batch.has_called = true;
             self.go_on();
         }
@@ -317,7 +305,7 @@ mod tests {
             assert_eq!(looking.recorded().await, 18);
         }
 
-        async fn a_look_that_comes_while_others_run_is_recorded_with_them_or_right_after(looking: Looking) {
+        async fn a_look_that_comes_while_others_run_is_recorded_right_after_them(looking: Looking) {
             let (begun, has_begun) = oneshot::channel();
             let (go_on, may_go_on) = std::sync::mpsc::channel();
             let mut begun = Some(begun);
@@ -342,8 +330,7 @@ mod tests {
             let (first, second) = futures_util::future::join(first, second).await;
             assert!(first.is_ok() && second.is_ok());
             let writes = looking.store.database.stats().writes - writes;
-            let together = looking.store.database.backend() == Backend::Sqlite;
-            assert_eq!(writes, if together { 1 } else { 2 });
+            assert_eq!(writes, 2);
             assert_eq!(looking.recorded().await, 2);
         }
 

@@ -9,11 +9,14 @@ pub mod deliveries;
 mod looks;
 pub mod oversight;
 pub mod policies;
+mod recent;
 mod schema;
 pub mod sync;
 pub mod tickets;
 pub mod tokens;
 pub mod vault;
+
+use std::sync::Arc;
 
 use audit_log::{AuditLog, Event};
 use bridge_contract::{CustomerRef, ViewerId, ViewerRole};
@@ -25,6 +28,7 @@ use service_kit::Timestamp;
 use self::audit::LogLine;
 use self::looks::Looks;
 use self::oversight::{Meter, place, settle};
+use self::recent::Recent;
 use self::schema::{address_links, cards, customers, ticket_links};
 use self::vault::{AddressHash, ErasedIds};
 use crate::oversight::budget::Standing;
@@ -43,6 +47,7 @@ pub struct Store {
     walls: Walls,
     audit: AuditLog,
     looks: Looks,
+    recent: Recent,
     /// None in commands, which meet no customers.
     erased_ids: Option<ErasedIds>,
 }
@@ -72,7 +77,7 @@ pub struct Person {
 }
 
 /// A card on its way into the database.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedCard {
     /// The sealed bytes.
     pub sealed: Vec<u8>,
@@ -99,7 +104,7 @@ impl Store {
     /// A store on that database.
     #[must_use]
     pub fn new(database: Database, walls: Walls, audit: AuditLog) -> Self {
-        Self { database, walls, audit, looks: Looks::default(), erased_ids: None }
+        Self { database, walls, audit, looks: Looks::default(), recent: Recent::default(), erased_ids: None }
     }
 
     /// A store that meets customers, and knows those again who were erased.
@@ -210,7 +215,7 @@ impl Store {
         viewing: Viewing,
         source: String,
         meter: Meter,
-        decide: impl Fn(Option<Customer>, &Standing) -> (T, Option<LogLine>) + Send + 'static,
+        mut decide: impl FnMut(Option<Customer>, &Standing) -> (T, Option<LogLine>) + Send + 'static,
     ) -> Result<T, DbError> {
         let any_ticket = !self.walls.stands(Wall::Link);
         let operator = viewing.operator.clone();
@@ -226,6 +231,18 @@ impl Store {
             Ok(outcome)
         })
         .await
+    }
+
+    /// The card that was last found for this customer, so that a look can be made ready before its turn. It may be another one
+    /// by then, or none.
+    #[must_use]
+    pub fn recent_card(&self, customer_ref: &CustomerRef) -> Option<Arc<SealedCard>> {
+        self.recent.card(customer_ref)
+    }
+
+    /// Remembers the card that a look has found.
+    pub fn remember_card(&self, customer_ref: &CustomerRef, card: SealedCard) {
+        self.recent.remember(customer_ref, card);
     }
 
     /// Keeps a card.
@@ -367,6 +384,20 @@ fn customer_ref_of(
     now: Timestamp,
 ) -> Result<String, DbError> {
     let source = names.source.as_str();
+    let theirs = customers::table
+        .filter(customers::source.eq(source))
+        .filter(customers::crm_id.eq(&person.crm_id))
+        .select(customers::customer_ref);
+    let living = theirs.filter(customers::erased_at.is_null()).filter(customers::merged_into.is_null());
+    // Whoever is about to erase or merge this customer waits until this transaction has ended.
+    let known = on_both!(
+        conn,
+        sqlite | conn | living.get_result::<String>(conn),
+        postgres | conn | living.for_update().get_result(conn),
+    );
+    if let Some(known) = known.optional()? {
+        return Ok(known);
+    }
     if let Some(erased) = names.erased(&person.crm_id) {
         let row = customers::table.filter(customers::source.eq(source).and(customers::crm_id.eq(erased)));
         let again = diesel::update(row).set(customers::crm_id.eq(&person.crm_id));
@@ -385,11 +416,7 @@ fn customer_ref_of(
         after: ") ON CONFLICT (source, crm_id) DO UPDATE SET erased_at = NULL, merged_into = NULL",
     };
     on_both!(conn, |conn| upsert.execute(conn))?;
-    let customer = customers::table
-        .filter(customers::source.eq(source))
-        .filter(customers::crm_id.eq(&person.crm_id))
-        .select(customers::customer_ref);
-    Ok(on_both!(conn, |conn| customer.get_result(conn))?)
+    Ok(on_both!(conn, |conn| theirs.get_result(conn))?)
 }
 
 fn link_ticket(
@@ -398,15 +425,12 @@ fn link_ticket(
     customer_ref: &str,
     now: Timestamp,
 ) -> Result<(), DbError> {
-    let row = (
-        ticket_links::ticket.eq(ticket),
-        ticket_links::customer_ref.eq(customer_ref),
-        ticket_links::resolved_at.eq(now.ms()),
-    );
-    on_both!(conn, |conn| diesel::insert_into(ticket_links::table)
-        .values(row)
-        .on_conflict_do_nothing()
-        .execute(conn))?;
+    let link = FixedSql {
+        before: "INSERT INTO ticket_links (ticket, customer_ref, resolved_at) VALUES (",
+        values: (ticket.into_sql::<BigInt>(), customer_ref.into_sql::<Text>(), now.ms().into_sql::<BigInt>()),
+        after: ") ON CONFLICT DO NOTHING",
+    };
+    on_both!(conn, |conn| link.execute(conn))?;
     Ok(())
 }
 
