@@ -118,6 +118,8 @@ fn a_copy_answers_without_the_crm_and_even_when_it_is_gone() {
         );
         let answers = years.town.kept_card(&customer_ref).await;
         assert!(!answers.contains("VIP"), "only listed members are copied");
+        // A connection that is open may be answered once more while the CRM stops.
+        years.town.behave(json!({"fault": {"kind": "cut"}})).await;
         years.crm.stop(false).await;
         years.pass(3_600);
         let other = years.town.matched(4, "person9@crowd.example").await;
