@@ -176,6 +176,9 @@ fn money_has_no_type_in_the_ticket_database() {
 fn the_only_columns_about_a_customer_are_opaque_references_and_a_state() {
     let about: Vec<_> = columns("sqlite").into_keys().filter(|column| column.contains("customer")).collect();
     let expected = [
+        // Where in the audit log an erasure has to look.
+        "audit_customers.block",
+        "audit_customers.customer_ref",
         "audit_log.customer_ref",
         "customer_candidates.customer_ref",
         "customer_candidates.position",
@@ -192,6 +195,11 @@ fn the_only_columns_about_a_customer_are_opaque_references_and_a_state() {
         classified.iter().filter(|(_, class)| **class == "reference").map(|(c, _)| *c).collect();
     assert_eq!(
         references,
-        ["audit_log.customer_ref", "customer_candidates.customer_ref", "tickets.customer_ref"]
+        [
+            "audit_customers.customer_ref",
+            "audit_log.customer_ref",
+            "customer_candidates.customer_ref",
+            "tickets.customer_ref"
+        ]
     );
 }
