@@ -200,8 +200,8 @@ fn sqlite_template(migrations: &Migrations) -> Result<PathBuf, String> {
     let failed = |error: &dyn std::fmt::Display| format!("the SQLite template could not be made: {error}");
     let (program, build) = this_build().map_err(|error| failed(&error))?;
     let folder = program.parent().unwrap_or(Path::new(".")).join("test-databases");
-    let stem = stem(&program);
-    let template = folder.join(format!("{stem}-{:016x}.db", key(migrations, build)));
+    let stem = format!("{}-{:08x}", stem(&program), set_of(migrations));
+    let template = folder.join(format!("{stem}-{build:016x}.db"));
     if template.is_file() {
         return Ok(template);
     }
@@ -215,7 +215,7 @@ fn sqlite_template(migrations: &Migrations) -> Result<PathBuf, String> {
     Ok(template)
 }
 
-/// Templates of earlier builds of this program; not this build's, which somebody quicker may be copying.
+/// Templates of earlier builds of this program with the same migrations; not this build's, which somebody quicker may be copying.
 fn forget_older(folder: &Path, stem: &str, template: &Path) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
@@ -241,10 +241,10 @@ fn postgres_clone(migrations: &Migrations) -> Result<(DatabaseConfig, Place), St
 
 fn clone_on(server: &str, migrations: &Migrations) -> Result<(DatabaseConfig, Place), DbError> {
     let (program, build) = this_build().map_err(|error| DbError::Unavailable(error.to_string()))?;
-    let stem = stem(&program);
     // PostgreSQL cuts names at 63 bytes.
-    let prefix: String = format!("template_{stem}").chars().take(40).collect();
-    let template = format!("{prefix}_{:016x}", key(migrations, build));
+    let stem: String = stem(&program).chars().take(24).collect();
+    let prefix = format!("template_{stem}_{:08x}", set_of(migrations));
+    let template = format!("{prefix}_{build:016x}");
     let mut conn =
         PgConnection::establish(server).map_err(|error| DbError::Unavailable(error.to_string()))?;
     conn.batch_execute(&format!("SELECT pg_advisory_lock({TEMPLATE_LOCK})"))?;
@@ -307,11 +307,11 @@ fn this_build() -> std::io::Result<(PathBuf, u64)> {
     Ok((program, hasher.finish()))
 }
 
-fn key(migrations: &Migrations, build: u64) -> u64 {
+/// Tells the sets of migrations of one program apart: a program may have several databases.
+fn set_of(migrations: &Migrations) -> u32 {
     let mut hasher = DefaultHasher::new();
-    build.hash(&mut hasher);
     migrations.names().unwrap_or_default().hash(&mut hasher);
-    hasher.finish()
+    u32::try_from(hasher.finish() >> 32).unwrap_or(0)
 }
 
 fn stem(program: &Path) -> String {
