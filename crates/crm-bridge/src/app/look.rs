@@ -108,19 +108,21 @@ async fn look_once(
             })
             .await?
     };
-    let (customer, old) = match step {
+    let customer = match step {
         Step::Ended(outcome) => return outcome.map(Some),
-        Step::Ask { customer, old } => (customer, old),
+        Step::Ask(customer) => customer,
     };
+    // Opened only if it is needed.
+    let old = || customer.card.as_ref().and_then(|card| opened(bridge, card, &customer.customer_ref));
     let now = bridge.clock.now();
     let (known, to_keep) = match current(bridge, &customer.crm_id).await {
         Ok(Current::Values(mut readings, as_of)) => {
-            let older = old.filter(|_| !readings.not_sent.is_empty());
+            let older = if readings.not_sent.is_empty() { None } else { old() };
             let filled = older.and_then(|old| readings.fill_from(old.readings).then_some(old.as_of));
             let as_of = filled.map_or(as_of, |older| older.min(as_of));
             bridge.metrics.card(if as_of == now { "asked" } else { "copied" });
             let card = bridge.seal(&readings, customer.customer_ref.as_str(), as_of);
-            let to_keep = card.map(|card| (customer.customer_ref, card));
+            let to_keep = card.map(|card| (customer.customer_ref.clone(), card));
             (Known { readings, as_of, stale: false }, to_keep)
         }
         Ok(Current::MergedInto(into)) => {
@@ -143,7 +145,7 @@ async fn look_once(
             let copied = bridge.copied(&customer.crm_id).await;
             let copied =
                 copied.map(|copied| Known { readings: copied.readings, as_of: copied.as_of, stale: true });
-            let Some(old) = newer(old, copied) else {
+            let Some(old) = newer(old(), copied) else {
                 bridge.metrics.card("unavailable");
                 return Err(BridgeError::CrmUnavailable(trouble));
             };
@@ -185,7 +187,7 @@ struct Known {
 /// How far the database alone gets.
 enum Step {
     Ended(Result<Shown, BridgeError>),
-    Ask { customer: Customer, old: Option<Known> },
+    Ask(Customer),
 }
 
 /// A look made ready before its turn at the database: what is shown, if the card there is still this one.
@@ -198,8 +200,8 @@ struct Ready {
 impl Ready {
     fn expecting(bridge: &Bridge, viewing: &Viewing, wish: &Wish) -> Option<Self> {
         let card = bridge.store.recent_card(&viewing.customer_ref)?;
-        let (is_fresh, known) = kept(bridge, &card, &viewing.customer_ref)?;
-        let (outcome, line) = is_fresh.then(|| show(bridge, viewing.role, wish, known))?;
+        let known = fresh(bridge, &card, &viewing.customer_ref)?;
+        let (outcome, line) = show(bridge, viewing.role, wish, known);
         Some(Self { card, outcome, line })
     }
 }
@@ -235,29 +237,34 @@ fn first_step(
         let outcome = outcome.map(|shown| Shown { budget: standing.hint(), ..shown });
         (Step::Ended(outcome), Some(line))
     };
-    let Some(card) = &customer.card else { return (Step::Ask { customer, old: None }, None) };
+    let Some(card) = &customer.card else { return (Step::Ask(customer), None) };
     if let Some(ready) = ready.filter(|ready| *ready.card == *card) {
         return shown((ready.outcome, ready.line));
     }
-    match kept(bridge, card, &customer.customer_ref) {
-        Some((true, known)) => {
-            bridge.store.remember_card(&customer.customer_ref, card.clone());
-            shown(show(bridge, viewing.role, wish, known))
-        }
-        old => (Step::Ask { customer, old: old.map(|(_, known)| known) }, None),
-    }
+    let Some(known) = fresh(bridge, card, &customer.customer_ref) else { return (Step::Ask(customer), None) };
+    bridge.store.remember_card(&customer.customer_ref, card.clone());
+    shown(show(bridge, viewing.role, wish, known))
 }
 
-/// What a kept card says, and whether that is fresh.
-fn kept(bridge: &Bridge, card: &SealedCard, customer_ref: &CustomerRef) -> Option<(bool, Known)> {
+/// What a kept card says, if it is fresh.
+fn fresh(bridge: &Bridge, card: &SealedCard, customer_ref: &CustomerRef) -> Option<Known> {
+    if is_fresh(bridge, card) { opened(bridge, card, customer_ref) } else { None }
+}
+
+/// What a kept card says, if it can be opened.
+fn opened(bridge: &Bridge, card: &SealedCard, customer_ref: &CustomerRef) -> Option<Known> {
     let readings = bridge.open(card, customer_ref.as_str())?;
-    let confirmed = bridge.sync.as_ref().and_then(|sync| sync.confirmed(card.as_of));
-    let as_of = confirmed.unwrap_or(card.as_of);
-    Some((is_fresh(bridge, card, as_of), Known { readings, as_of, stale: false }))
+    Some(Known { readings, as_of: true_until(bridge, card), stale: false })
 }
 
-fn is_fresh(bridge: &Bridge, card: &SealedCard, as_of: Timestamp) -> bool {
-    bridge.clock.now().since_ms(as_of) < bridge.cache.fresh_ms && card.policy_hash == bridge.plan_name()
+/// Until when it is known to be true: a copy that is followed may have confirmed it since.
+fn true_until(bridge: &Bridge, card: &SealedCard) -> Timestamp {
+    bridge.sync.as_ref().and_then(|sync| sync.confirmed(card.as_of)).unwrap_or(card.as_of)
+}
+
+fn is_fresh(bridge: &Bridge, card: &SealedCard) -> bool {
+    let age_ms = bridge.clock.now().since_ms(true_until(bridge, card));
+    age_ms < bridge.cache.fresh_ms && card.policy_hash == bridge.plan_name()
 }
 
 /// What is known of a customer just now.
