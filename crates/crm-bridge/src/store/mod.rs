@@ -16,6 +16,7 @@ pub mod tickets;
 pub mod tokens;
 pub mod vault;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use audit_log::{AuditLog, Event};
@@ -149,24 +150,16 @@ impl Store {
         let names = self.names(source);
         self.database
             .write(move |conn| {
-                let before = address_links::table.filter(address_links::address_hash.eq(&address.0));
-                on_both!(conn, |conn| diesel::delete(before).execute(conn))?;
-                let mut refs = Vec::with_capacity(people.len());
-                for (position, person) in people.iter().enumerate() {
-                    let customer_ref = customer_ref_of(conn, &names, person, now)?;
-                    let link = (
-                        address_links::address_hash.eq(&address.0),
-                        address_links::customer_ref.eq(&customer_ref),
-                        address_links::seen_at.eq(now.ms()),
-                    );
-                    on_both!(conn, |conn| diesel::insert_into(address_links::table)
-                        .values(link)
-                        .execute(conn))?;
-                    link_ticket(conn, ticket, &customer_ref, now)?;
-                    if let Some(card) = seal(position, &customer_ref) {
-                        upsert_card(conn, &customer_ref, &card)?;
+                let refs: Vec<String> = people
+                    .iter()
+                    .map(|person| customer_ref_of(conn, &names, person, now))
+                    .collect::<Result<_, _>>()?;
+                lead_to(conn, &address, &refs, now)?;
+                for (position, customer_ref) in refs.iter().enumerate() {
+                    link_ticket(conn, ticket, customer_ref, now)?;
+                    if let Some(card) = seal(position, customer_ref) {
+                        keep_card(conn, customer_ref, &card)?;
                     }
-                    refs.push(customer_ref);
                 }
                 audit.append(conn, &[audit::answered(event, &refs)])?;
                 typed(refs)
@@ -434,6 +427,31 @@ fn link_ticket(
     Ok(())
 }
 
+/// Lets an address lead to these customers and nobody else. Mostly it does already.
+fn lead_to(
+    conn: &mut AnyConnection,
+    address: &AddressHash,
+    refs: &[String],
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let links = || address_links::table.filter(address_links::address_hash.eq(&address.0));
+    let known = links().select(address_links::customer_ref);
+    let known: BTreeSet<String> = on_both!(conn, |conn| known.load::<String>(conn))?.into_iter().collect();
+    if known.iter().eq(refs.iter().collect::<BTreeSet<_>>()) {
+        return Ok(());
+    }
+    on_both!(conn, |conn| diesel::delete(links()).execute(conn))?;
+    for customer_ref in refs {
+        let link = (
+            address_links::address_hash.eq(&address.0),
+            address_links::customer_ref.eq(customer_ref),
+            address_links::seen_at.eq(now.ms()),
+        );
+        on_both!(conn, |conn| diesel::insert_into(address_links::table).values(link).execute(conn))?;
+    }
+    Ok(())
+}
+
 /// Keeps a card, unless its customer was erased since it was asked for.
 fn upsert_card(conn: &mut AnyConnection, customer_ref: &str, card: &SealedCard) -> Result<(), DbError> {
     let there =
@@ -442,6 +460,11 @@ fn upsert_card(conn: &mut AnyConnection, customer_ref: &str, card: &SealedCard) 
     if !on_both!(conn, |conn| is_there.get_result::<bool>(conn))? {
         return Ok(());
     }
+    keep_card(conn, customer_ref, card)
+}
+
+/// Keeps a card of a customer who was seen to be there in this transaction.
+fn keep_card(conn: &mut AnyConnection, customer_ref: &str, card: &SealedCard) -> Result<(), DbError> {
     let upsert = FixedSql {
         before: "INSERT INTO cards (customer_ref, sealed, policy_hash, as_of) VALUES (",
         values: (
