@@ -34,7 +34,8 @@ impl Store {
         let customer_ref = customer_ref.as_str().to_owned();
         let (audit, event) = (self.audit.clone(), by_the_crm(now, "customer.erased"));
         let erased_ids = self.erased_ids.clone();
-        self.database
+        let erased: Result<(), DbError> = self
+            .database
             .write(move |conn| {
                 let refs = erase_in(conn, erased_ids.as_ref(), customer_ref, now)?;
                 if !refs.is_empty() {
@@ -43,7 +44,9 @@ impl Store {
                 }
                 Ok(())
             })
-            .await
+            .await;
+        self.recent.forget();
+        erased
     }
 
     /// The CRM has taken one customer's record into another's: card and addresses of the first go, its tickets belong to
@@ -64,7 +67,8 @@ impl Store {
         }
         let (audit, event) = (self.audit.clone(), by_the_crm(now, "customer.merged"));
         let names = self.names(source);
-        self.database
+        let merged = self
+            .database
             .write(move |conn| {
                 let before: Option<(String, Option<String>)> = customers::table
                     .filter(customers::source.eq(&names.source).and(customers::crm_id.eq(&crm_id)))
@@ -95,7 +99,9 @@ impl Store {
                 audit.append(conn, &[event.customer(new)])?;
                 Ok(true)
             })
-            .await
+            .await;
+        self.recent.forget();
+        merged
     }
 
     /// Takes ids and tickets of those who were erased by an earlier version, which kept both. Answers how many they were.

@@ -288,6 +288,7 @@ impl Store {
         if !self.walls.stands(Wall::Sweep) {
             return Ok(0);
         }
+        self.recent.forget();
         self.database
             .write(move |conn| {
                 Ok(diesel::delete(cards::table.filter(cards::as_of.lt(instant.ms()))).execute(conn)?)

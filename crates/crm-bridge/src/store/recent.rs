@@ -26,6 +26,11 @@ impl Recent {
         }
         cards.insert(customer_ref.clone(), Arc::new(card));
     }
+
+    /// Forgets all, as it does when it is full: what has left the database is not left here.
+    pub(super) fn forget(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Somebody whom the CRM counts as deleted or merged, and goes on naming, is not found again.
 
-use bridge_contract::ViewerRole;
+use bridge_contract::{CustomerRef, ViewerRole};
 use crm_bridge::app::crm_api::keys::Scope;
 use db_kit::testing::block_on;
 use db_kit::{Backend, both_databases};
@@ -24,10 +24,14 @@ both_databases! {
         let (registry, town) = Registry::with_town(backend).await;
         registry.has(&["a", "b"]);
         let customer_ref = town.matched(1, "a@x.example").await;
+        assert_eq!(town.card(1, &customer_ref, ViewerRole::Line1).await.0, 200);
+        let in_memory = || town.bridge.store.recent_card(&CustomerRef::new(customer_ref.as_str()).unwrap());
+        assert!(in_memory().is_some());
         registry.set("a", "archived", json!(true));
         registry.set("b", "archived", json!(true));
         town.later();
         assert_eq!(town.card(1, &customer_ref, ViewerRole::Line1).await.0, 410);
+        assert!(in_memory().is_none(), "not even sealed");
         for (ticket, email) in [(2, "a@x.example"), (3, "b@x.example")] {
             assert_eq!(outcome(&town, ticket, email).await["kind"], "none");
         }
